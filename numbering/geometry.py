@@ -1,0 +1,46 @@
+"""Image geometry, pure numpy. Frames and units are stated once, here.
+
+- *Image* coordinates: x right (column), y down (row), pixel centres at integers. Boxes are continuous
+  ``[x0, y0, x1, y1]``.
+- *Graphic* coordinates (SCOORD and GSPS ``PIXEL``, PS3.3 C.10.5.1.2 and C.18.6): the origin is the outer corner of the
+  first pixel, so they are image coordinates + 0.5.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+GRAPHIC_OFFSET = 0.5
+
+
+def corners_of(box: Box) -> tuple[Point, Point, Point, Point]:
+    """Upper-left, upper-right, lower-right, lower-left *of the image*."""
+    x0, y0, x1, y1 = box
+    return (x0, y0), (x1, y0), (x1, y1), (x0, y1)
+
+
+def to_graphic(points: ArrayLike) -> NDArray[np.float64]:
+    """Image points ``(n, 2)`` to graphic points ``(n, 2)``."""
+    graphic: NDArray[np.float64] = np.asarray(points, float).reshape(-1, 2) + GRAPHIC_OFFSET
+    return graphic
+
+
+def closed_polyline(points: ArrayLike, rows: int, columns: int) -> NDArray[np.float64]:
+    """Graphic points ``(n + 1, 2)`` of a closed outline, kept inside the image (2-D SCOORD has no polygon)."""
+    graphic = np.clip(to_graphic(points), 0, [columns, rows])
+    return np.concatenate([graphic, graphic[:1]])
+
+
+def intersection_over_union(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+    """Matrix ``(n, m)`` of the overlap of boxes ``(n, 4)`` with others ``(m, 4)``, 0…1."""
+    a, b = (np.asarray(value, float).reshape(-1, 4) for value in (boxes, others))
+    upper = np.maximum(a[:, None, :2], b[None, :, :2])
+    lower = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.prod(np.clip(lower - upper, 0, None), axis=2)
+    area_a, area_b = (np.prod(value[:, 2:] - value[:, :2], axis=1) for value in (a, b))
+    overlap: NDArray[np.float64] = shared / np.maximum(area_a[:, None] + area_b[None, :] - shared, 1e-9)
+    return overlap

@@ -1,0 +1,46 @@
+"""ultralytics' trainer with two changes for CPUs: bfloat16 forward passes, and every core.
+
+Imported only for training, after `network.prepare_ultralytics`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+import ultralytics.utils.torch_utils as torch_utils
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.tasks import DetectionModel
+from ultralytics.utils import RANK
+
+torch_utils.NUM_THREADS = os.cpu_count() or 1  # ultralytics leaves one core idle
+
+
+class BfloatModel(DetectionModel):
+    """A `DetectionModel` whose training forward pass runs in bfloat16 on the CPU; the loss stays in float32."""
+
+    def loss(self, batch: Any, preds: Any = None) -> Any:
+        if preds is None:
+            image = batch["img"].contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=image.device.type == "cpu"):
+                preds = _float32(self.forward(image))
+        return super().loss(batch, preds)
+
+
+def _float32(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.float()
+    if isinstance(value, dict):
+        return {key: _float32(item) for key, item in value.items()}
+    return type(value)(_float32(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+class Trainer(DetectionTrainer):
+    """`DetectionTrainer` that builds a `BfloatModel` in channels-last memory order."""
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
+        model = BfloatModel(cfg, nc=self.data["nc"], ch=self.data["channels"], verbose=verbose and RANK == -1)
+        if weights:
+            model.load(weights)
+        return model.to(memory_format=torch.channels_last)

@@ -1,0 +1,208 @@
+"""What a pipeline found and what a job stored: frozen pydantic models that go to JSON and back unchanged.
+
+`Findings` is all a pipeline returns. `NumberingResult` adds who, from what and with which model; it is stored once, and
+every object that we write is a pure function of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from numbering.anatomy import Disc, Level
+from numbering.errors import ReasonCode
+from numbering.study import View
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+class Frozen(BaseModel):
+    """Base of all results: immutable, unknown fields refused, floats kept exactly."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
+
+
+class Status(StrEnum):
+    """The outcome for one series (CONVENTIONS, "No answer, four ways")."""
+
+    NUMBERED = "numbered"
+    ABSTAINED = "abstained"
+    HELD = "held"
+    UNSUITABLE = "unsuitable"
+    FAILED = "failed"
+
+
+class StatedReason(Frozen):
+    """A reason as stored and printed."""
+
+    code: ReasonCode
+    text: str
+
+
+class Candidate(Frozen):
+    """One thing that looks like a vertebra, before any decision. ``score`` is the detector's own, 0…1.
+
+    ``log_likelihood`` maps level names to log-likelihoods, up to a constant.
+    """
+
+    sop_instance_uid: str
+    frame: int | None
+    box: Box
+    score: Probability
+    log_likelihood: dict[str, float] = {}
+
+
+class Vertebra(Frozen):
+    """A numbered vertebra. ``probability`` is the posterior marginal of this name for this structure."""
+
+    level: str
+    probability: Probability
+    sop_instance_uid: str
+    frame: int | None = None
+    box: Box
+    corners: tuple[Point, Point, Point, Point] | None = None
+    centre_mm: tuple[float, float, float] | None = None
+
+    @model_validator(mode="after")
+    def _level_exists(self) -> Vertebra:
+        Level.parse(self.level)
+        return self
+
+
+class NumberedDisc(Frozen):
+    """A numbered disc."""
+
+    level: str
+    probability: Probability
+    sop_instance_uid: str
+    frame: int | None = None
+    centre_mm: tuple[float, float, float] | None = None
+
+    @model_validator(mode="after")
+    def _disc_exists(self) -> NumberedDisc:
+        Disc.parse(self.level)
+        return self
+
+
+class Measurement(Frozen):
+    """A measurement; ``value`` is None when it is not given, and then ``reason`` says why."""
+
+    name: str
+    levels: tuple[str, ...]
+    value: float | None
+    unit: str
+    uncertainty: float | None = None
+    reason: str | None = None
+
+
+class NumberingBasis(Frozen):
+    """On what a count rests. ``statement`` is the sentence a surgeon reads."""
+
+    counted_from: str
+    anchors_in_view: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    statement: str
+
+
+class Alternative(Frozen):
+    """The best different numbering; ``levels`` runs parallel to ``vertebrae``."""
+
+    probability: Probability
+    levels: tuple[str, ...]
+
+
+class Findings(Frozen):
+    """What a pipeline concluded from pixels: numbered vertebrae, or an abstention with its reason.
+
+    ``candidates`` are shown to the reader when the pipeline abstains because of them.
+    """
+
+    status: Literal[Status.NUMBERED, Status.ABSTAINED]
+    reason: StatedReason | None = None
+    vertebrae: tuple[Vertebra, ...] = ()
+    discs: tuple[NumberedDisc, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    basis: NumberingBasis | None = None
+    alternative: Alternative | None = None
+    anomalies: tuple[str, ...] = ()
+    quality: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+
+    @model_validator(mode="after")
+    def _answers_or_says_why_not(self) -> Findings:
+        if self.status is Status.ABSTAINED and (self.reason is None or self.vertebrae or self.discs):
+            raise ValueError("an abstention has a reason and no numbered structure")
+        if self.status is Status.NUMBERED and (self.basis is None or not (self.vertebrae or self.discs)):
+            raise ValueError("a numbering has a basis and at least one numbered structure")
+        return self
+
+
+class ModelIdentity(Frozen):
+    """Which model ran. ``weights_sha256`` is of the very file that was loaded."""
+
+    name: str
+    version: str
+    weights_file: str
+    weights_sha256: str
+    trained_on: str
+    runtime: str
+
+
+class SourceImage(Frozen):
+    """An image that the result rests on. ``digest`` is the sha256 of its stored bytes."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    digest: str
+    rows: int
+    columns: int
+    frames: int = 1
+
+
+class Origin(StrEnum):
+    """Who ran the pipeline: a node (which keeps a record), or ``numbering run`` (which consults none)."""
+
+    NODE = "node"
+    RUN = "run"
+
+
+class NumberingResult(Frozen):
+    """One stored outcome of one pipeline on one series. ``created_at`` dates every object encoded from it.
+
+    ``settings`` are the ones that matter to the answer (thresholds), as text. ``revision`` starts at 1; a changed
+    answer names the UID of the SR it supersedes in ``predecessor_sr_uid``.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+    view: View | None
+    pipeline: str
+    software_version: str
+    model: ModelIdentity
+    sources: tuple[SourceImage, ...]
+    findings: Findings
+    settings: dict[str, str] = {}
+    origin: Origin
+    revision: Annotated[int, Field(ge=1)] = 1
+    predecessor_sr_uid: str | None = None
+    created_at: datetime
+
+    def identity(self) -> tuple[str, ...]:
+        """What makes this result this result and no other; the UIDs of its objects are hashed from it."""
+        return (
+            *(f"{source.sop_instance_uid}:{source.digest}" for source in self.sources),
+            self.pipeline,
+            self.software_version,
+            self.model.version,
+            self.model.weights_sha256,
+            self.model.runtime,
+            *(f"{key}={value}" for key, value in sorted(self.settings.items())),
+            str(self.origin),
+            f"revision {self.revision}",
+        )

@@ -1,0 +1,98 @@
+"""What the rooms pass on about images: series described by their headers, and decoded pixels. No names, no dates.
+
+These are plain types without pydicom: ``dicom/read.py`` fills them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class View(StrEnum):
+    """The projection or plane of an image, as spelt in ``numbering/run/1``."""
+
+    AP = "AP"
+    PA = "PA"
+    LATERAL = "lateral"
+    AXIAL = "axial"
+    SAGITTAL = "sagittal"
+    CORONAL = "coronal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One stored instance: who it is, where it lies, and what its header says of its content.
+
+    ``digest`` is the sha256 of the stored file's bytes. ``descriptions`` are the texts a vendor may have put the view
+    or body part into (StudyDescription, SeriesDescription, ProtocolName, AcquisitionDeviceProcessingDescription,
+    code meanings of ViewCodeSequence and AnatomicRegionSequence), as received. ``acquired`` is the acquisition's date and
+    time, or the nearest that the header holds, in UTC (as is, when it names no time zone).
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    path: Path
+    digest: str
+    modality: str
+    rows: int = 0
+    columns: int = 0
+    frames: int = 1
+    has_pixels: bool = True
+    instance_number: int | None = None
+    image_type: tuple[str, ...] = ()
+    body_part: str = ""
+    view_position: str = ""
+    patient_orientation: tuple[str, ...] = ()
+    view_codes: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    made_by_us: bool = False
+    acquired: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """The images of one series that have arrived."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+    images: tuple[Image, ...]
+
+    def only(self, images: Iterable[Image]) -> Series:
+        """The same series with some of its images."""
+        return replace(self, images=tuple(images))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """The series of one study."""
+
+    study_instance_uid: str
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Radiograph:
+    """A decoded projection image: ``pixels[row, column]`` float32, after modality and VOI LUT, bright means dense.
+
+    MONOCHROME1 films are inverted. ``spacing_mm`` is (row, column) at the detector or, when ``calibrated``, at the
+    patient; None when the header does not say.
+    """
+
+    sop_instance_uid: str
+    frame: int | None
+    pixels: NDArray[np.float32]
+    spacing_mm: tuple[float, float] | None = None
+    calibrated: bool = False
+
+    @property
+    def name(self) -> str:
+        """``UID`` or ``UID#frame``: how messages name it."""
+        return self.sop_instance_uid if self.frame is None else f"{self.sop_instance_uid}#{self.frame}"
