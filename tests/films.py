@@ -44,7 +44,7 @@ UNEVEN_ROWS, UNEVEN_COLUMNS = 157, 93
 
 
 def uneven(rows: int = UNEVEN_ROWS, columns: int = UNEVEN_COLUMNS, top: int = 4095) -> NDArray[np.uint16]:
-    """Pixels ``[row, column]`` that no flip, turn or transposition maps onto themselves: 0…top, brightest at the foot."""
+    """Pixels ``[row, column]`` that no flip or turn maps onto themselves: 0…top, brightest at the foot."""
     row, column = np.mgrid[0:rows, 0:columns]
     picture = 0.7 * row / max(rows - 1, 1) + 0.2 * (1 - column / max(columns - 1, 1))
     picture = picture + 0.1 * ((row // 7 + column // 11) % 2)
@@ -87,11 +87,12 @@ def make_film(
         ds.ImageType = ["ORIGINAL", "PRIMARY", ""]
         ds.ViewPosition = view_position or ""
         ds.PixelIntensityRelationship = "LOG"
-        ds.PixelIntensityRelationshipSign = -1 if photometric == "MONOCHROME1" else 1
+        ds.PixelIntensityRelationshipSign = 1 if photometric == "MONOCHROME1" else -1
         ds.ImagerPixelSpacing = [0.5, 0.25]
         ds.BodyPartExamined = body_part or ""
     else:
         ds.ConversionType = "WSD"
+        ds.Laterality = ""
     ds.PatientOrientation = patient_orientation or ""
     _set_pixels(ds, pixels, photometric)
     if modality == "DX":
