@@ -1,0 +1,45 @@
+# Each target does what it needs first: the environment is .venv in this checkout, with the versions of requirements.lock.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-from-lock
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench docs lock system-packages
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+install: $(STAMP) ## Virtual environment with locked dependencies, and this checkout in it
+
+$(STAMP): requirements.lock pyproject.toml
+	@tools/virtual_environment.sh "$(PYTHON)" $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## A node and a small archive on this machine number simulated films
+	$(BIN)/numbering demo
+
+system-packages:
+	@tools/system_packages.sh
+
+test: install system-packages ## All tests; none is skipped
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install ## Style, types, and generated documents that are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tools.documents --check
+
+bench: install system-packages ## Every figure that the documents quote
+	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+docs: install ## Write the generated documents (settings, JSON Schemas)
+	$(BIN)/python -m tools.documents
+
+lock: ## Resolve the dependencies anew, in an empty environment, into requirements.lock
+	@tools/lock.sh "$(PYTHON)" > requirements.lock.new && mv requirements.lock.new requirements.lock

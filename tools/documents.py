@@ -1,0 +1,101 @@
+"""The documents that are generated from the code: ``python -m tools.documents`` writes, ``--check`` compares.
+
+A test runs the comparison, so that no document says what the code no longer does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from numbering import report
+from numbering.phantom import truth
+from numbering.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+SETTINGS_HEAD = """\
+# Settings
+
+Generated from `numbering/settings.py` by `make docs`; do not edit.
+
+Sources, strongest first: the command line where a command has the option, the environment variable, the TOML file that
+`NUMBERING_SETTINGS` names (keys are the variable's name without `NUMBERING_`, in lower case), the default. A wrong value
+stops the start with a message that names it. `numbering settings` shows what holds on this machine.
+
+| variable | value | default | meaning |
+|---|---|---|---|
+"""
+
+
+def settings_table() -> str:
+    """``docs/settings.md``: one row for each setting, in the order of the code."""
+    properties: Mapping[str, Any] = Settings.model_json_schema()["properties"]
+    return SETTINGS_HEAD + "".join(_settings_row(name, field) for name, field in properties.items())
+
+
+def _settings_row(name: str, field: Mapping[str, Any]) -> str:
+    default = "`~/.local/share/numbering`" if name == "data" else _code(field["default"])
+    return f"| `NUMBERING_{name.upper()}` | {_allowed(field)} | {default} | {field['description']} |\n"
+
+
+def _code(default: object) -> str:
+    return f"`{default}`" if default != "" else "empty"
+
+
+def _allowed(field: Mapping[str, Any]) -> str:
+    """What values a setting takes, in words."""
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    kind = {"integer": "whole number", "number": "number", "string": "text"}[field["type"]]
+    if field.get("format") == "path":
+        kind = "folder"
+    return " ".join([kind, *_bounds(field)])
+
+
+def _bounds(field: Mapping[str, Any]) -> list[str]:
+    if "maximum" in field:
+        return [f"{field['minimum']}–{field['maximum']}"]
+    if "maxLength" in field:
+        return [f"of {field['minLength']}–{field['maxLength']} characters"]
+    signs = {"minimum": "≥", "exclusiveMinimum": ">"}
+    return [f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field]
+
+
+def _json(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+DOCUMENTS: Mapping[Path, Callable[[], str]] = {
+    DOCS / "settings.md": settings_table,
+    DOCS / "schemas" / "run-1.json": lambda: _json(report.json_schema()),
+    DOCS / "schemas" / "truth-1.json": lambda: _json(truth.json_schema()),
+}
+
+
+def stale() -> list[Path]:
+    """The documents that differ from what the code says, or are missing."""
+    return [path for path, text in DOCUMENTS.items() if not path.exists() or path.read_text() != text()]
+
+
+def main() -> int:
+    """Write the documents, or say which are stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a document is stale")
+    check = parser.parse_args().check
+    changed = stale()
+    for path in changed:
+        print(f"{path.relative_to(ROOT)}: {'stale, run `make docs`' if check else 'written'}")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(DOCUMENTS[path]())
+    return 1 if check and changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
