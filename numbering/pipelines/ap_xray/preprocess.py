@@ -60,7 +60,9 @@ def collimated_region(image: NDArray[np.float32]) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def window_to_grey(image: NDArray[np.float32], percentiles: tuple[float, float] = GREY_PERCENTILES) -> NDArray[np.uint8]:
+def window_to_grey(
+    image: NDArray[np.float32], percentiles: tuple[float, float] = GREY_PERCENTILES
+) -> NDArray[np.uint8]:
     """Grey values between two percentiles of the film, stretched to 0…255 (uint8)."""
     low, high = np.percentile(image, percentiles)
     if high <= low:

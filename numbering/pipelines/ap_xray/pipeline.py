@@ -1,0 +1,173 @@
+"""The AP radiograph pipeline: films in, the lowest lumbar-type vertebra out (seed: YOLOv5x on AP lumbar films)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from numbering.errors import ReasonCode
+from numbering.pipelines.ap_xray.card import CARD
+from numbering.pipelines.ap_xray.decide import (
+    SIX_LUMBAR_PREVALENCE,
+    Evidence,
+    Look,
+    OperatingPoint,
+    gather,
+    lumbar_region,
+    posterior,
+)
+from numbering.pipelines.ap_xray.detector import Detections, Detector, open_network
+from numbering.pipelines.ap_xray.preprocess import collimated_region, window_to_grey
+from numbering.result import (
+    Alternative,
+    Candidate,
+    Findings,
+    ModelIdentity,
+    NumberingBasis,
+    StatedReason,
+    Status,
+    Vertebra,
+)
+from numbering.study import Radiograph
+from numbering.weights import Entry, registry
+
+STATEMENT = (
+    "Numbering basis: lowest lumbar-type vertebra by appearance, presumed L5. Assumed five lumbar-type vertebrae; no rib, "
+    "C2 or other anchor was counted from. LSTV: not assessed on this film. Alternative numbering, if there are six "
+    "lumbar-type vertebrae: L6. Confidence {probability:.2f}. AI result, not verified. Research use only."
+)
+TINY_FILM = 64
+"""Films with a side shorter than this many pixels hold nothing that could be numbered."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was found on one film: candidates with their probabilities, best first, and the probability of none."""
+
+    film: Radiograph
+    evidence: tuple[Evidence, ...]
+    probabilities: tuple[float, ...]
+    none: float
+
+
+class ApXray:
+    """Finds L5 on frontal spine films. Answers for each film; a series is numbered when at least one film is."""
+
+    def __init__(self, device: str = "auto", threads: int = 0, entry: Entry | None = None) -> None:
+        entry = entry or registry()[CARD.weights]
+        network = open_network(entry, device, threads)
+        self.detector = Detector(network, entry.classes)
+        self.point = OperatingPoint(**entry.operating_point)
+        self.identity = ModelIdentity(
+            name=entry.name,
+            version=entry.version,
+            weights_file=network.weights_file,
+            weights_sha256=network.weights_sha256,
+            trained_on=entry.trained_on,
+            runtime=network.runtime,
+        )
+        self.settings = {key: f"{value:g}" for key, value in entry.operating_point.items()}
+
+    def number(self, images: Sequence[Radiograph]) -> Findings:
+        """Findings for the films of one series (see `Pipeline.number`)."""
+        reads = [self.read(film) for film in images]
+        sure = [read for read in reads if self._refusal(read) is None]
+        refusals = {read.film.name: refusal for read in reads if (refusal := self._refusal(read))}
+        if not sure:
+            return _abstention(reads, next(iter(refusals.values())))
+        best = max(sure, key=lambda read: read.probabilities[0])
+        return Findings(
+            status=Status.NUMBERED,
+            vertebrae=tuple(_vertebra(read) for read in sure),
+            basis=NumberingBasis(
+                counted_from="L5 by appearance",
+                assumptions=("five lumbar-type vertebrae", "the lowest lumbar-type vertebra is L5"),
+                statement=STATEMENT.format(probability=_named_l5(best)),
+            ),
+            alternative=Alternative(
+                probability=best.probabilities[0] * SIX_LUMBAR_PREVALENCE, levels=("L6",) * len(sure)
+            ),
+            quality=tuple(f"film {name} abstained: {reason.text}" for name, reason in refusals.items()),
+            candidates=tuple(candidate for read in sure for candidate in _candidates(read)[1:]),
+        )
+
+    def read(self, film: Radiograph) -> Read:
+        """Both looks at one film, and what they say."""
+        if min(film.pixels.shape) < TINY_FILM:
+            return Read(film, (), (), 1.0)
+        left, top, right, bottom = collimated_region(film.pixels)
+        whole = self._look(film, left, top, right, bottom)
+        region = lumbar_region(whole, left, top, right, bottom)
+        crop = self._look(film, *region) if region and min(region[2] - region[0], region[3] - region[1]) > 16 else None
+        evidence = gather(whole, crop)
+        probabilities, none = posterior([self.point.probability(one) for one in evidence])
+        order = np.argsort(-np.array(probabilities), kind="stable")
+        return Read(film, tuple(evidence[i] for i in order), tuple(probabilities[i] for i in order), none)
+
+    def _look(self, film: Radiograph, left: int, top: int, right: int, bottom: int) -> Look:
+        grey = window_to_grey(film.pixels[top:bottom, left:right])
+        found = self.detector.detect(grey, int(self.point.image_size), (left, top))
+        nothing = Detections(np.zeros((0, 4)), np.zeros(0))
+        return Look(found["L5"], found.get("vertebra", nothing))
+
+    def _refusal(self, read: Read) -> StatedReason | None:
+        """Why this film is not numbered, or None."""
+        first, second = (*read.probabilities, 0.0, 0.0)[:2]
+        if first >= self.point.answer and second < self.point.ambiguous:
+            return None
+        if second >= self.point.ambiguous:
+            text = (
+                f"film {read.film.name}: two bodies look like the lowest lumbar-type vertebra (probabilities {first:.2f} "
+                f"and {second:.2f}), expected one; both are shown, decide by counting from C2 or the ribs"
+            )
+            return StatedReason(code=ReasonCode.AMBIGUOUS, text=text)
+        if read.none >= 0.5:
+            text = (
+                f"film {read.film.name}: no lowest lumbar-type vertebra was found (best candidate {first:.2f}), expected one "
+                f"with at least {self.point.answer:.2f}; check that the lumbosacral junction is in view"
+            )
+            return StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text=text)
+        text = (
+            f"film {read.film.name}: the best candidate has probability {first:.2f}, expected at least "
+            f"{self.point.answer:.2f}; it is shown, decide by counting from C2 or the ribs"
+        )
+        return StatedReason(code=ReasonCode.LOW_CONFIDENCE, text=text)
+
+
+def _named_l5(read: Read) -> float:
+    """Probability of the name L5: this body is the lowest lumbar-type vertebra, and there are not six."""
+    return read.probabilities[0] * (1 - SIX_LUMBAR_PREVALENCE)
+
+
+def _vertebra(read: Read) -> Vertebra:
+    return Vertebra(
+        level="L5",
+        probability=_named_l5(read),
+        sop_instance_uid=read.film.sop_instance_uid,
+        frame=read.film.frame,
+        box=read.evidence[0].box,
+    )
+
+
+def _candidates(read: Read) -> list[Candidate]:
+    return [
+        Candidate(
+            sop_instance_uid=read.film.sop_instance_uid,
+            frame=read.film.frame,
+            box=one.box,
+            score=min(1.0, one.score),
+            log_likelihood={"L5": float(np.log(max(probability, 1e-9)))},
+        )
+        for one, probability in zip(read.evidence, read.probabilities, strict=True)
+        if probability >= 0.01
+    ]
+
+
+def _abstention(reads: Sequence[Read], reason: StatedReason) -> Findings:
+    return Findings(
+        status=Status.ABSTAINED,
+        reason=reason,
+        candidates=tuple(candidate for read in reads for candidate in _candidates(read)),
+    )

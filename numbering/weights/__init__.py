@@ -1,0 +1,88 @@
+"""Registry of model weights: which files belong to a model, where they come from, what they may be used for.
+
+``registry.json`` holds one entry a model. Every file is checked against its sha256 before it is loaded, and nothing is
+ever unpickled: weights are safetensors (torch) or an OpenVINO IR made from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from numbering.errors import ReasonCode, TryAgainLater
+
+FOLDER = Path(__file__).parent
+REGISTRY = FOLDER / "registry.json"
+
+
+class WeightsFile(BaseModel):
+    """One file of a model, with what a user must know before using it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    sha256: str
+    licence: str
+    trained_on: str
+
+
+class Entry(BaseModel):
+    """One model. ``torch`` is the safetensors file; ``openvino`` the IR's description and its weights.
+
+    ``operating_point`` holds the thresholds and the calibration fixed on validation data; ``figures`` what ``numbering
+    evaluate`` printed for these very files, with its command, data, seed and date.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    architecture: str
+    classes: tuple[str, ...]
+    torch: WeightsFile
+    openvino: tuple[WeightsFile, WeightsFile]
+    trained_on: str
+    training_command: str
+    intended_use: str
+    limitations: tuple[str, ...]
+    operating_point: dict[str, float]
+    figures: dict[str, Any]
+
+    def path(self, file: WeightsFile) -> Path:
+        """Where the file lies, after its sha256 was checked; `TryAgainLater` when it is missing or another."""
+        path = FOLDER / file.file
+        found = sha256_of(path) if path.is_file() else "no file"
+        if found != file.sha256:
+            raise TryAgainLater(
+                ReasonCode.MODEL_UNAVAILABLE,
+                f"weights {path}: found {found}, expected sha256 {file.sha256}; install the package again",
+            )
+        return path
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@cache
+def registry() -> dict[str, Entry]:
+    """All entries by name."""
+    return {name: Entry(name=name, **entry) for name, entry in json.loads(REGISTRY.read_text()).items()}
+
+
+def save_entry(entry: Entry) -> None:
+    """Write or replace one entry of ``registry.json``."""
+    entries = json.loads(REGISTRY.read_text()) if REGISTRY.exists() else {}
+    entries[entry.name] = entry.model_dump(mode="json", exclude={"name"})
+    temporary = REGISTRY.with_suffix(".tmp")
+    temporary.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+    os.replace(temporary, REGISTRY)
+    registry.cache_clear()
