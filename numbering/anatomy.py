@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import total_ordering
+from itertools import pairwise
 
 
 @total_ordering
@@ -85,7 +86,7 @@ class Variant:
         """The discs from C2-C3 to the last lumbar vertebra's with S1, head to foot."""
         levels = self.levels()
         last = levels.index(Level.S1)
-        return tuple(Disc(upper, lower) for upper, lower in zip(levels[1:last], levels[2 : last + 1], strict=True))
+        return tuple(Disc(upper, lower) for upper, lower in pairwise(levels[1 : last + 1]))
 
     def __str__(self) -> str:
         return f"7C+{self.thoracic}T+{self.lumbar}L"
@@ -132,7 +133,7 @@ def _adjacent() -> Iterable[tuple[Level, Level]]:
     for variant in VARIANTS:
         levels = variant.levels()
         last = levels.index(Level.S1)
-        yield from zip(levels[1:last], levels[2 : last + 1], strict=True)
+        yield from pairwise(levels[1 : last + 1])
 
 
 _ADJACENT = frozenset(_adjacent())

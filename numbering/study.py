@@ -32,8 +32,8 @@ class Image:
 
     ``digest`` is the sha256 of the stored file's bytes. ``descriptions`` are the texts a vendor may have put the view
     or body part into (StudyDescription, SeriesDescription, ProtocolName, AcquisitionDeviceProcessingDescription,
-    code meanings of ViewCodeSequence and AnatomicRegionSequence), as received. ``acquired`` is the acquisition's date and
-    time, or the nearest that the header holds, in UTC (as is, when it names no time zone).
+    code meanings of ViewCodeSequence and AnatomicRegionSequence), as received. ``acquired`` is the acquisition's date
+    and time, or the nearest that the header holds, in UTC (as is, when it names no time zone).
     """
 
     sop_instance_uid: str

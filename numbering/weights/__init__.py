@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -84,5 +83,5 @@ def save_entry(entry: Entry) -> None:
     entries[entry.name] = entry.model_dump(mode="json", exclude={"name"})
     temporary = REGISTRY.with_suffix(".tmp")
     temporary.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
-    os.replace(temporary, REGISTRY)
+    temporary.replace(REGISTRY)
     registry.cache_clear()

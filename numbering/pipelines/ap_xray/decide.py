@@ -134,11 +134,11 @@ def lumbar_region(whole: Look, left: int, top: int, right: int, bottom: int) -> 
 
 def _anchor(look: Look) -> Box | None:
     if len(look.l5.scores) and look.l5.scores[0] >= 0.1:
-        return tuple(look.l5.boxes[0])  # type: ignore[return-value]
+        return tuple(look.l5.boxes[0])
     sure = look.vertebrae.boxes[look.vertebrae.scores >= 0.25]
     if len(sure):
-        return tuple(sure[np.argmax(sure[:, 3])])  # type: ignore[return-value]
-    return tuple(look.l5.boxes[0]) if len(look.l5.scores) else None  # type: ignore[return-value]
+        return tuple(sure[np.argmax(sure[:, 3])])
+    return tuple(look.l5.boxes[0]) if len(look.l5.scores) else None
 
 
 def _logit(score: float) -> float:

@@ -101,7 +101,7 @@ def load_network(architecture: str, classes: int, path: Path) -> Any:
     return model.eval()
 
 
-def decode(distances: Array, logits: Array, rows: int, columns: int) -> tuple[Array, Array]:
+def decode(distances: Array, logits: Array, rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Boxes ``(cells, 4)`` on the canvas (corner-based) and scores ``(classes, cells)``.
 
     Each side's distance from a cell's centre is the mean of its distribution over `DISTANCE_BINS` bins, in strides.
@@ -117,7 +117,7 @@ def decode(distances: Array, logits: Array, rows: int, columns: int) -> tuple[Ar
         strides.append(np.full(x.size, stride))
     centre, scale = np.concatenate(centres, 1), np.concatenate(strides)
     boxes = np.concatenate([centre - sides[:2], centre + sides[2:]]) * scale
-    return boxes.T.astype(np.float32), 1 / (1 + np.exp(-logits))
+    return boxes.T, 1 / (1 + np.exp(-logits.astype(np.float64)))
 
 
 def suppress(boxes: NDArray[np.float64], scores: NDArray[np.float64], overlap: float) -> NDArray[np.intp]:
@@ -142,13 +142,13 @@ class Detector:
     ) -> dict[str, Detections]:
         """Detections by class in a grey region whose left and top in the film are ``origin``."""
         canvas, placed = letterbox(grey, size, origin=origin)
-        batch = np.repeat((canvas.astype(np.float32) / 255)[None, None], 3, axis=1)
+        batch: Array = np.repeat(np.float32(1 / 255) * canvas[None, None].astype(np.float32), 3, axis=1)
         boxes, scores = decode(*self.network.run(batch), *canvas.shape)
         found = {}
         for name, of_class in zip(self.classes, scores, strict=True):
             likely = np.flatnonzero(of_class > LOWEST_SCORE)
             likely = likely[np.argsort(-of_class[likely], kind="stable")][:300]
-            film_boxes, film_scores = placed.to_film(boxes[likely]), of_class[likely].astype(float)
+            film_boxes, film_scores = placed.to_film(boxes[likely]), of_class[likely]
             kept = suppress(film_boxes, film_scores, SAME_BOX)[:most]
             found[name] = Detections(film_boxes[kept], film_scores[kept])
         return found

@@ -1,8 +1,8 @@
 """The paper's table for the AP pipeline, with bootstrap intervals, and a gallery of what went wrong.
 
 Targets (seed, 45 validation films): mAP50 99.2, mAP75 96.9, precision 95.7, recall 97.8, right with confidence ≥ 0.9 in
-93.3 %. Detections are ranked by the pipeline's probability; precision, recall and the level are those of its answers, so
-an abstention counts against recall and against "level right".
+93.3 %. Detections are ranked by the pipeline's probability; precision, recall and the level are those of its answers,
+so an abstention counts against recall and against "level right".
 """
 
 from __future__ import annotations

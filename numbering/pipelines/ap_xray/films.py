@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.sparse.csgraph import connected_components
 
 from numbering.pipelines.ap_xray.preprocess import resize, window_to_grey
 
@@ -93,8 +94,6 @@ def patient_groups(films: list[Film]) -> list[int]:
     alike = pictures @ pictures.T > NEAR_DUPLICATE_CORRELATION
     patients = np.array([film.patient() for film in films])
     alike |= patients[:, None] == patients[None, :]
-    from scipy.sparse.csgraph import connected_components
-
     return [int(group) for group in connected_components(alike)[1]]
 
 
@@ -103,9 +102,9 @@ def split_by_patient(films: list[Film], seed: int, val: float = 0.10, test: floa
     groups = np.array(patient_groups(films))
     order = np.random.default_rng(seed).permutation(np.unique(groups))
     # Large groups (many films that look alike) train: a test set wants many different patients.
-    order = sorted(order, key=lambda group: (groups == group).sum() > 6)
+    small_first = sorted(order.tolist(), key=lambda group: bool((groups == group).sum() > 6))
     splits: dict[str, list[str]] = {name: [] for name in SPLITS}
-    for group in order:
+    for group in small_first:
         members = [film.name for film, g in zip(films, groups, strict=True) if g == group]
         if len(splits["test"]) < test * len(films):
             splits["test"] += members

@@ -44,7 +44,7 @@ def _torchvision_beside_cpu_torch() -> None:
     if "torchvision" in sys.modules or _operators:
         return
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError:
         for name in [module for module in sys.modules if module.split(".")[0] == "torchvision"]:
             del sys.modules[name]

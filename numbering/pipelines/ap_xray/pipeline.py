@@ -34,8 +34,8 @@ from numbering.study import Radiograph
 from numbering.weights import Entry, registry
 
 STATEMENT = (
-    "Numbering basis: lowest lumbar-type vertebra by appearance, presumed L5. Assumed five lumbar-type vertebrae; no rib, "
-    "C2 or other anchor was counted from. LSTV: not assessed on this film. Alternative numbering, if there are six "
+    "Numbering basis: lowest lumbar-type vertebra by appearance, presumed L5. Assumed five lumbar-type vertebrae; no "
+    "rib, C2 or other anchor was counted from. LSTV: not assessed on this film. Alternative numbering, if there are six "
     "lumbar-type vertebrae: L6. Confidence {probability:.2f}. AI result, not verified. Research use only."
 )
 TINY_FILM = 64
@@ -119,14 +119,14 @@ class ApXray:
             return None
         if second >= self.point.ambiguous:
             text = (
-                f"film {read.film.name}: two bodies look like the lowest lumbar-type vertebra (probabilities {first:.2f} "
-                f"and {second:.2f}), expected one; both are shown, decide by counting from C2 or the ribs"
+                f"film {read.film.name}: two bodies look like the lowest lumbar-type vertebra (probabilities "
+                f"{first:.2f} and {second:.2f}), expected one; both are shown, decide by counting from C2 or the ribs"
             )
             return StatedReason(code=ReasonCode.AMBIGUOUS, text=text)
         if read.none >= 0.5:
             text = (
-                f"film {read.film.name}: no lowest lumbar-type vertebra was found (best candidate {first:.2f}), expected one "
-                f"with at least {self.point.answer:.2f}; check that the lumbosacral junction is in view"
+                f"film {read.film.name}: no lowest lumbar-type vertebra was found (best candidate {first:.2f}), "
+                f"expected one with at least {self.point.answer:.2f}; check that the lumbosacral junction is in view"
             )
             return StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text=text)
         text = (

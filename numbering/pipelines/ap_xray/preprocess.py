@@ -60,11 +60,9 @@ def collimated_region(image: NDArray[np.float32]) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def window_to_grey(
-    image: NDArray[np.float32], percentiles: tuple[float, float] = GREY_PERCENTILES
-) -> NDArray[np.uint8]:
-    """Grey values between two percentiles of the film, stretched to 0…255 (uint8)."""
-    low, high = np.percentile(image, percentiles)
+def window_to_grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Grey values between `GREY_PERCENTILES` of the region, stretched to 0…255 (uint8)."""
+    low, high = np.percentile(image, GREY_PERCENTILES)
     if high <= low:
         return np.zeros(image.shape, np.uint8)
     grey: NDArray[np.uint8] = (np.clip((image - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)

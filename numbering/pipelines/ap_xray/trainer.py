@@ -14,7 +14,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import RANK
 
-torch_utils.NUM_THREADS = os.cpu_count() or 1  # ultralytics leaves one core idle
+vars(torch_utils)["NUM_THREADS"] = os.cpu_count() or 1  # ultralytics leaves one core idle
 
 
 class BfloatModel(DetectionModel):
@@ -43,4 +43,4 @@ class Trainer(DetectionTrainer):
         model = BfloatModel(cfg, nc=self.data["nc"], ch=self.data["channels"], verbose=verbose and RANK == -1)
         if weights:
             model.load(weights)
-        return model.to(memory_format=torch.channels_last)
+        return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

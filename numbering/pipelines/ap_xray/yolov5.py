@@ -1,7 +1,7 @@
 """YOLOv5u in plain torch, for serving: the same parameters under the same names as ultralytics builds, nothing else.
 
-Training uses ultralytics; a node does not install it. `test_our_network_is_the_one_that_ultralytics_trains` holds the two
-together. Architecture: ultralytics' ``yolov5.yaml`` (backbone C3/SPPF, PAN neck, decoupled anchor-free head).
+Training uses ultralytics; a node does not install it. `test_our_network_is_the_one_that_ultralytics_trains` holds
+the two together. Architecture: ultralytics' ``yolov5.yaml`` (backbone C3/SPPF, PAN neck, decoupled anchor-free head).
 """
 
 from __future__ import annotations
