@@ -1,0 +1,104 @@
+"""DICOM files (PS3.10) as bytes: put together around a data set that is not touched, and taken apart again."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import config
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import dcmread
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from numbering.uids import IMPLEMENTATION_CLASS_UID
+
+# pydicom's warnings about odd values quote the values, a patient's name among them: reading says nothing.
+config.settings.reading_validation_mode = config.IGNORE
+
+IMPLEMENTATION_VERSION_NAME = "NUMBERING"
+PREAMBLE = b"\0" * 128 + b"DICM"
+DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+"""Transfer syntaxes whose data set is deflated as a whole (PS3.5 A.5, A.7, A.11)."""
+INFLATED_LIMIT = 4 * 2**30
+"""Bytes that a deflated data set may grow to; more is taken for an attack."""
+
+
+@dataclass(frozen=True)
+class Part10:
+    """A file taken apart: its transfer syntax and the data set's bytes as encoded."""
+
+    transfer_syntax: str
+    data_set: bytes
+
+
+def compose(*, sop_class: str, sop_instance: str, transfer_syntax: str, source_ae_title: str, data_set: bytes) -> bytes:
+    """The bytes of a whole file: preamble, file meta information (PS3.10 7.1) and the data set exactly as given."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(sop_instance)
+    meta.TransferSyntaxUID = UID(transfer_syntax)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    if source_ae_title.strip():
+        meta.SourceApplicationEntityTitle = source_ae_title.strip()
+    head = DicomBytesIO()
+    head.write(PREAMBLE)
+    write_file_meta_info(head, meta, enforce_standard=True)
+    return head.getvalue() + data_set
+
+
+def split(data: bytes) -> Part10:
+    """Take a whole file apart; ``ValueError`` when it does not begin like one."""
+    if data[128:132] != b"DICM" or data[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
+        raise ValueError("expected a preamble, DICM and the file meta information's group length (PS3.10 7.1)")
+    end = 144 + int.from_bytes(data[140:144], "little")
+    meta = dcmread(BytesIO(data[:end]), force=True).file_meta
+    return Part10(str(meta.TransferSyntaxUID), data[end:])
+
+
+def inflate(data: bytes, limit: int = INFLATED_LIMIT) -> bytes:
+    """A deflated data set's bytes (RFC 1951); ``ValueError`` when broken, or larger than ``limit`` bytes."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = inflater.decompress(data, limit)
+    except zlib.error as error:
+        raise ValueError("the deflated data set is broken") from error
+    if inflater.unconsumed_tail:
+        raise ValueError(f"the deflated data set grows beyond {limit} bytes")
+    return inflated
+
+
+def parse(data: bytes) -> Dataset:
+    """The data set of a whole file with its pixel data, values converted only when they are asked for."""
+    part = split(data)
+    if part.transfer_syntax in DEFLATED:
+        inflate(part.data_set)  # pydicom inflates without a limit: refuse first
+    return dcmread(BytesIO(data))
+
+
+def parse_file(path: Path) -> Dataset:
+    """Like `parse`, of a file on disk that may also lack its preamble and meta information (PS3.10 7 demands them)."""
+    data = path.read_bytes()
+    try:
+        return parse(data)
+    except ValueError:
+        ds = dcmread(BytesIO(data), force=True)
+        if "SOPClassUID" not in ds:
+            raise
+        return with_transfer_syntax(ds)
+
+
+def with_transfer_syntax(ds: Dataset) -> Dataset:
+    """Fill in the transfer syntax that a file without meta information was read in."""
+    if not hasattr(ds, "file_meta"):
+        ds.file_meta = FileMetaDataset()
+    if "TransferSyntaxUID" not in ds.file_meta:
+        implicit, little = ds.original_encoding
+        plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+    return ds
