@@ -1,4 +1,4 @@
-"""A real archive for tests and benchmarks: Debian's Orthanc with its DICOMweb plugin, on free ports in a temporary folder.
+"""A real archive for tests and benchmarks: Debian's Orthanc with DICOMweb, on free ports in a temporary folder.
 
 It keeps to this machine as far as Orthanc 1.10 can: HTTP answers loopback callers only, and the DICOM port, which
 listens on every interface, takes associations only from the titles *and* addresses in its list of modalities.
@@ -27,7 +27,7 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 30.0
 
 
-class ArchiveUnavailable(RuntimeError):
+class ArchiveError(RuntimeError):
     """Orthanc is not installed or did not start; the message says which and where its log is."""
 
 
@@ -186,7 +186,7 @@ def _wait_until_up(archive: Archive) -> None:
             time.sleep(0.05)
         else:
             return
-    raise ArchiveUnavailable(f"Orthanc did not answer on {archive.url}; its log ends:\n{archive.log()[-2000:]}")
+    raise ArchiveError(f"Orthanc did not answer on {archive.url}; its log ends:\n{archive.log()[-2000:]}")
 
 
 @contextmanager
@@ -194,10 +194,10 @@ def running_archive(folder: Path, modalities: Mapping[str, int] | None = None) -
     """Start Orthanc in `folder`, and stop it at the end.
 
     `modalities` gives the port of each AE title that may call (and be called); by default NUMBERING on no
-    particular port. Raises `ArchiveUnavailable` when Orthanc is missing or does not start.
+    particular port. Raises `ArchiveError` when Orthanc is missing or does not start.
     """
     if missing := _missing():
-        raise ArchiveUnavailable(f"this needs {' and '.join(missing)}: apt-get install orthanc orthanc-dicomweb")
+        raise ArchiveError(f"this needs {' and '.join(missing)}: apt-get install orthanc orthanc-dicomweb")
     folder.mkdir(parents=True, exist_ok=True)
     dicom_port, http_port = free_port(), free_port()
     settings = configuration(

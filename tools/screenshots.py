@@ -1,0 +1,108 @@
+"""What viewers show of a numbered film: OHIF draws the SR, DCMTK applies the presentation state.
+
+    python -m tools.screenshots FILM.dcm SR.dcm GSPS.dcm --out FOLDER
+
+It starts an archive, stores the objects there by C-STORE, opens the study in OHIF in a headless Chromium and writes
+
+    ohif-report.png, ohif-measurements.png    the SR's regions, drawn by OHIF
+    gsps.png                                  the film under the presentation state, its graphics drawn
+
+and one JSON line: what OHIF drew, and by how much the presentation state changed the grey levels (0 is right). Grey
+levels come from DCMTK's dcmp2pgm, which draws no graphics; those are drawn here, at the state's own coordinates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pydicom.dataset import Dataset
+
+from deploy.ohif.fetch import PLAYWRIGHT, fetch
+from deploy.ohif.serve import viewer
+from tests.archive import Archive, running_archive
+
+OVERLAY_COLOUR = (255, 255, 0)
+SENDER = "NUMBERING"
+
+
+def store(paths: list[Path], archive: Archive) -> None:
+    """C-STORE with DCMTK; raises `CalledProcessError`."""
+    command = ["storescu", "-R", "-aet", SENDER, "-aec", "ARCHIVE", "127.0.0.1", str(archive.dicom_port)]
+    subprocess.run([*command, *map(str, paths)], check=True)
+
+
+def photograph(study_uid: str, archive: Archive, prefix: Path) -> dict[str, Any]:
+    """Screenshots of a study in OHIF; returns what the viewer drew (see ``ohif.mjs``)."""
+    script = Path(__file__).with_name("ohif.mjs")
+    with viewer(archive.url) as url:
+        page = f"{url}/viewer?StudyInstanceUIDs={study_uid}"
+        command = ["node", str(script), str(fetch(PLAYWRIGHT)), page, str(prefix)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=400)
+    drawn: dict[str, Any] = json.loads(done.stdout)
+    return drawn
+
+
+def greys(film: Path, state: Path | None = None) -> NDArray[np.uint8]:
+    """The film's grey levels for a display, [row, column], as dcmp2pgm renders them with or without a state."""
+    with tempfile.TemporaryDirectory() as folder:
+        bitmap = Path(folder) / "film.pgm"
+        options = ["-p", str(state)] if state else []
+        subprocess.run(["dcmp2pgm", *options, str(film), str(bitmap)], check=True, capture_output=True)
+        return np.asarray(Image.open(bitmap))
+
+
+def _points(graphic: Dataset) -> list[tuple[float, float]]:
+    values = [float(value) for value in graphic.GraphicData]
+    # PIXEL units have their origin at the outer corner of the first pixel (PS3.3 C.10.5.1.2), PIL at its centre.
+    return [(x - 0.5, y - 0.5) for x, y in zip(values[0::2], values[1::2], strict=True)]
+
+
+def _where(text: Dataset) -> tuple[float, float]:
+    place = text.get("BoundingBoxTopLeftHandCorner") or text.AnchorPoint
+    return float(place[0]) - 0.5, float(place[1]) - 0.5
+
+
+def under_state(film: Path, state: Path) -> Image.Image:
+    """The film as a viewer shows it under the presentation state, graphics and texts included."""
+    picture = Image.fromarray(greys(film, state)).convert("RGB")
+    draw = ImageDraw.Draw(picture)
+    width = max(1, picture.width // 400)
+    font = ImageFont.load_default(size=max(12, picture.width // 36))
+    for annotation in pydicom.dcmread(state).get("GraphicAnnotationSequence", []):
+        for graphic in annotation.get("GraphicObjectSequence", []):
+            draw.line(_points(graphic), fill=OVERLAY_COLOUR, width=width)
+        for text in annotation.get("TextObjectSequence", []):
+            draw.text(_where(text), text.UnformattedTextValue, fill=OVERLAY_COLOUR, font=font)
+    return picture
+
+
+def main() -> None:
+    """Store, photograph, compare."""
+    options = argparse.ArgumentParser(description="What viewers show of a numbered film.")
+    options.add_argument("film", type=Path)
+    options.add_argument("report", type=Path, help="its SR")
+    options.add_argument("state", type=Path, help="its presentation state")
+    options.add_argument("--out", type=Path, required=True)
+    chosen = options.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    study_uid = str(pydicom.dcmread(chosen.film, specific_tags=["StudyInstanceUID"]).StudyInstanceUID)
+
+    with tempfile.TemporaryDirectory() as folder, running_archive(Path(folder) / "archive") as archive:
+        store([chosen.film, chosen.report, chosen.state], archive)
+        drawn = photograph(study_uid, archive, chosen.out / "ohif")
+    under_state(chosen.film, chosen.state).save(chosen.out / "gsps.png")
+    change = np.abs(greys(chosen.film, chosen.state).astype(int) - greys(chosen.film)).max()
+    print(json.dumps({"ohif": drawn, "gsps_largest_grey_change": int(change)}))
+
+
+if __name__ == "__main__":
+    main()
