@@ -1,0 +1,221 @@
+"""The codes that we write: standard ones where PS3.16 has them, and our own scheme ``99NUMBERING`` for what it lacks.
+
+Vertebrae are CID 7603, discs CID 7604, "level of" CID 1003. Each table is keyed by `Level` or `Disc`: never by a
+number, because a disc taken for a vertebra is an error of one level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.sr.coding import Code
+
+from numbering.anatomy import VARIANTS, Disc, Level
+from numbering.errors import ReasonCode
+from numbering.uids import derived_uid
+
+SCHEME = "99NUMBERING"
+SCHEME_UID = derived_uid(("numbering",), "coding scheme 99NUMBERING")
+SCHEME_VERSION = "1"
+SCHEME_NAME = "numbering: vertebral levels and numbering evidence without a standard code"
+SCHEME_ORGANIZATION = "numbering (open-source project)"
+
+_VERTEBRAE = {
+    Level.C1: "14806007",
+    Level.C2: "39976000",
+    Level.C3: "113205007",
+    Level.C4: "5329002",
+    Level.C5: "36978003",
+    Level.C6: "36054005",
+    Level.C7: "87391001",
+    Level.T1: "64864005",
+    Level.T2: "53733008",
+    Level.T3: "1626008",
+    Level.T4: "73071006",
+    Level.T5: "56401006",
+    Level.T6: "45296009",
+    Level.T7: "62487009",
+    Level.T8: "11068009",
+    Level.T9: "82687006",
+    Level.T10: "7610001",
+    Level.T11: "12989004",
+    Level.T12: "23215003",
+    Level.L1: "66794005",
+    Level.L2: "14293000",
+    Level.L3: "36470004",
+    Level.L4: "11994002",
+    Level.L5: "49668003",
+    Level.S1: "65985001",
+}
+
+_DISCS = {
+    "C2-C3": "1078209008",
+    "C3-C4": "58820006",
+    "C4-C5": "49400002",
+    "C5-C6": "73959003",
+    "C6-C7": "75095006",
+    "C7-T1": "37414007",
+    "T1-T2": "40908007",
+    "T2-T3": "6004007",
+    "T3-T4": "2620004",
+    "T4-T5": "82965004",
+    "T5-T6": "72692000",
+    "T6-T7": "74401007",
+    "T7-T8": "28693002",
+    "T8-T9": "9188009",
+    "T9-T10": "113209001",
+    "T10-T11": "34959001",
+    "T11-T12": "1537001",
+    "T12-L1": "76206002",
+    "L1-L2": "80064006",
+    "L2-L3": "67459009",
+    "L3-L4": "62551000",
+    "L4-L5": "84020006",
+    "L5-S1": "715056000",
+}
+
+_LEVELS_OF = {
+    "C2-C3": "243902007",
+    "C3-C4": "243903002",
+    "C4-C5": "243904008",
+    "C5-C6": "243905009",
+    "C6-C7": "243906005",
+    "C7-T1": "243925008",
+    "T1-T2": "243908006",
+    "T2-T3": "243909003",
+    "T3-T4": "243910008",
+    "T4-T5": "243911007",
+    "T5-T6": "243912000",
+    "T6-T7": "243913005",
+    "T7-T8": "243914004",
+    "T8-T9": "243915003",
+    "T9-T10": "243916002",
+    "T10-T11": "243917006",
+    "T11-T12": "243918001",
+    "T12-L1": "243926009",
+    "L1-L2": "243920003",
+    "L2-L3": "243921004",
+    "L3-L4": "243922006",
+    "L4-L5": "243923001",
+    "L5-S1": "243927000",
+}
+
+
+def local(value: str, meaning: str) -> Code:
+    """A code of our own scheme; `value` is an SH, so at most 16 characters (PS3.5 6.2)."""
+    return Code(value, SCHEME, meaning)
+
+
+def vertebra(level: Level) -> Code:
+    """The concept of a vertebra: SCT, or ours for T13, L6 and S2…S5, which CID 7603 lacks."""
+    if level in _VERTEBRAE:
+        return Code(_VERTEBRAE[level], "SCT", f"{level} vertebra")
+    return local(str(level), f"{level} vertebra")
+
+
+def disc(between: Disc) -> Code:
+    """The concept of a disc: SCT, or ours (``DISC-L5-L6``) for those of rarer spines."""
+    meaning = f"{between.upper}/{between.lower} disc"
+    if str(between) in _DISCS:
+        return Code(_DISCS[str(between)], "SCT", meaning)
+    return local(f"DISC-{between}", meaning)
+
+
+def level_of(between: Disc) -> Code:
+    """The concept of the level of a disc, for an axial slice: SCT, or ours (``LEVEL-L5-L6``) for rarer spines."""
+    meaning = f"Level of {between.upper}/{between.lower} intervertebral disc"
+    if str(between) in _LEVELS_OF:
+        return Code(_LEVELS_OF[str(between)], "SCT", meaning)
+    return local(f"LEVEL-{between}", meaning)
+
+
+def all_discs() -> tuple[Disc, ...]:
+    """Every disc of every spine variant, head to foot."""
+    return tuple(sorted({between for variant in VARIANTS for between in variant.discs()}))
+
+
+REASONS = {
+    ReasonCode.NO_PIPELINE_INSTALLED: local("R-NO-PIPELINE", "No pipeline installed"),
+    ReasonCode.UNSUPPORTED_MODALITY: local("R-MODALITY", "Unsupported modality"),
+    ReasonCode.NO_PIXEL_DATA: local("R-NO-PIXELS", "No pixel data"),
+    ReasonCode.NOT_A_SPINE_EXAMINATION: local("R-NOT-SPINE", "Not a spine examination"),
+    ReasonCode.DERIVED_IMAGE: local("R-DERIVED", "Derived image"),
+    ReasonCode.LOCALIZER: local("R-LOCALIZER", "Localizer, not numbered"),
+    ReasonCode.OWN_RESULT: local("R-OWN-RESULT", "Our own result"),
+    ReasonCode.NOT_AN_IMAGE: local("R-NOT-IMAGE", "Not an image"),
+    ReasonCode.UNREADABLE_HEADER: local("R-BAD-HEADER", "Unreadable header"),
+    ReasonCode.VIEW_UNKNOWN: local("R-VIEW-UNKNOWN", "View unknown"),
+    ReasonCode.SERIES_INCOMPLETE: local("R-INCOMPLETE", "Series incomplete"),
+    ReasonCode.TARGET_NOT_IN_VIEW: local("R-NOT-IN-VIEW", "Target not in view"),
+    ReasonCode.AMBIGUOUS: local("R-AMBIGUOUS", "Ambiguous: more than one candidate"),
+    ReasonCode.LOW_CONFIDENCE: local("R-UNCERTAIN", "Confidence too low"),
+    ReasonCode.CONTRADICTORY: local("R-CONTRADICT", "Contradictory evidence"),
+    ReasonCode.PIXELS_NOT_DECODABLE: local("R-UNDECODABLE", "Pixels not decodable"),
+    ReasonCode.MODEL_UNAVAILABLE: local("R-NO-MODEL", "Model unavailable"),
+    ReasonCode.INTERNAL_ERROR: local("R-INTERNAL", "Internal error"),
+    ReasonCode.ATTEMPTS_EXHAUSTED: local("R-GIVEN-UP", "Attempts exhausted"),
+}
+"""Why there is no numbering: one code for each `ReasonCode`."""
+
+OUTCOME = local("OUTCOME", "Numbering outcome")
+NUMBERED = local("NUMBERED", "Numbered")
+ABSTAINED = local("ABSTAINED", "Abstained: no numbering is given")
+REASON = local("REASON", "Reason for giving no numbering")
+AI_STATUS = local("AI-STATUS", "Status of this result")
+STATEMENT = local("BASIS-STATEMENT", "Numbering basis")
+COUNTED_FROM = local("COUNTED-FROM", "Counted from")
+ANCHOR = local("ANCHOR-IN-VIEW", "Anchor in view")
+ASSUMPTION = local("ASSUMPTION", "Assumption of the numbering")
+ANOMALY = local("ANOMALY", "Suspected numerical or transitional anomaly")
+ALTERNATIVE = local("ALTERNATIVE", "Alternative numbering")
+ALTERNATIVE_LEVEL = local("ALT-LEVEL", "Level in the alternative numbering")
+ALTERNATIVE_PROBABILITY = local("ALT-PROBABILITY", "Probability of the alternative numbering")
+CANDIDATE = local("CANDIDATE", "Candidate, not numbered")
+DETECTOR_SCORE = local("DETECTOR-SCORE", "Detector's score for this region")
+MEASUREMENTS = {
+    "lumbar-lordosis": local("LUMBAR-LORDOSIS", "Lumbar lordosis"),
+    "sacral-slope": local("SACRAL-SLOPE", "Sacral slope"),
+    "segmental-angle": local("SEGMENTAL-ANGLE", "Segmental angle"),
+}
+"""By the beginning of `Measurement.name`; the levels it is measured between are its finding sites."""
+
+
+def measurement(name: str) -> Code:
+    """The concept of a measurement by its name (``lumbar-lordosis-l1-l5``); ``ValueError`` when it has none."""
+    for beginning, code in MEASUREMENTS.items():
+        if name == beginning or name.startswith(f"{beginning}-"):
+            return code
+    raise ValueError(f"measurement {name!r} has no code: expected one of {', '.join(MEASUREMENTS)}; add it to codes.py")
+
+
+def local_codes() -> Iterator[Code]:
+    """Every code of ``99NUMBERING``: what the conformance statement has to list."""
+    yield from (code for code in map(vertebra, Level) if code.scheme_designator == SCHEME)
+    for concept in (disc, level_of):
+        yield from (code for code in map(concept, all_discs()) if code.scheme_designator == SCHEME)
+    yield from REASONS.values()
+    yield from (OUTCOME, NUMBERED, ABSTAINED, REASON, AI_STATUS, STATEMENT, COUNTED_FROM, ANCHOR, ASSUMPTION, ANOMALY)
+    yield from (ALTERNATIVE, ALTERNATIVE_LEVEL, ALTERNATIVE_PROBABILITY, CANDIDATE, DETECTOR_SCORE)
+    yield from MEASUREMENTS.values()
+
+
+def coded(code: Code) -> Sequence:
+    """The code as the one item of a Code Sequence (PS3.3 8)."""
+    item = Dataset()
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme_designator
+    item.CodeMeaning = code.meaning
+    return Sequence([item])
+
+
+def scheme_identification() -> Sequence:
+    """Coding Scheme Identification Sequence (PS3.3 C.12.1.1) that says what ``99NUMBERING`` is."""
+    item = Dataset()
+    item.CodingSchemeDesignator = SCHEME
+    item.CodingSchemeUID = SCHEME_UID
+    item.CodingSchemeName = SCHEME_NAME
+    item.CodingSchemeVersion = SCHEME_VERSION
+    item.CodingSchemeResponsibleOrganization = SCHEME_ORGANIZATION
+    return Sequence([item])

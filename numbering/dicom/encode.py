@@ -1,0 +1,110 @@
+"""A stored result as DICOM objects: pure, so that the same result is the same objects, byte for byte, at any time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from numbering.dicom.presentation import presentations
+from numbering.dicom.report import report
+from numbering.result import NumberingResult
+from numbering.uids import IMPLEMENTATION_CLASS_UID, checked_uid
+
+IMPLEMENTATION_VERSION_NAME = "NUMBERING"
+
+
+@dataclass(frozen=True)
+class Written:
+    """An object of ours on disk; `kind` is its modality, ``SR`` or ``PR``."""
+
+    path: Path
+    sop_class_uid: str
+    sop_instance_uid: str
+    kind: str
+
+
+class DifferentBytesError(RuntimeError):
+    """A file of this UID exists and holds other bytes: the encoding was not pure, or the file was changed."""
+
+
+def encode(result: NumberingResult, sources: Mapping[str, Path]) -> list[Dataset]:
+    """The SR and the presentation states of a numbered or abstained result, the SR first.
+
+    `sources` gives the file of each of the result's source images by SOP Instance UID; ``LookupError`` names one that
+    is missing, ``ValueError`` a file that holds another image.
+    """
+    headers = {source.sop_instance_uid: _header(source.sop_instance_uid, sources) for source in result.sources}
+    return [report(result, headers), *presentations(result, headers)]
+
+
+def object_bytes(dataset: Dataset) -> bytes:
+    """The object as a DICOM file (PS3.10 7) in Explicit VR Little Endian, always the same for the same content."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    whole = Dataset(dataset)
+    whole.file_meta = meta
+    buffer = BytesIO()
+    dcmwrite(buffer, whole, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def write_objects(datasets: Iterable[Dataset], folder: Path) -> list[Written]:
+    """Write each object as ``UID.dcm``, whole or not at all; one that is there already is left as it is.
+
+    `DifferentBytesError` when a file of that UID holds something else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_write(dataset, folder) for dataset in datasets]
+
+
+def _header(sop_instance_uid: str, sources: Mapping[str, Path]) -> Dataset:
+    if sop_instance_uid not in sources:
+        raise LookupError(f"{sop_instance_uid}: no file given for this source image; encoding needs its header")
+    path = sources[sop_instance_uid]
+    header = dcmread(path, stop_before_pixels=True)
+    if header.SOPInstanceUID != sop_instance_uid:
+        raise ValueError(f"{path} holds {header.SOPInstanceUID}: expected the source image {sop_instance_uid}")
+    return header
+
+
+def _write(dataset: Dataset, folder: Path) -> Written:
+    uid = checked_uid(dataset.SOPInstanceUID, "SOP Instance UID")
+    path, data = folder / f"{uid}.dcm", object_bytes(dataset)
+    if path.exists():
+        if path.read_bytes() != data:
+            raise DifferentBytesError(f"{path} exists and differs from what is encoded now: keep both and report this")
+    else:
+        _write_whole(path, data)
+    return Written(path, str(dataset.SOPClassUID), uid, str(dataset.Modality))
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Temporary file, fsync, rename, fsync of the folder: a power cut leaves the whole file or none."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
