@@ -1,0 +1,115 @@
+"""The Celery application: the bell. Messages carry the identifier of a row and nothing else; results are rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from numbering.logs import logger
+from numbering.settings import Settings
+
+NUMBER, ENCODE, DELIVER = "numbering.number", "numbering.encode", "numbering.deliver"
+ENCODE_QUEUE, DELIVER_QUEUE = "encode", "deliver"
+
+log = logger(__name__)
+
+
+def celery_app(settings: Settings) -> Celery:
+    """A Celery application for this broker; `numbering.jobs.tasks.register` adds the tasks."""
+    app = Celery("numbering", broker=settings.redis_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_routes={ENCODE: {"queue": ENCODE_QUEUE}, DELIVER: {"queue": DELIVER_QUEUE}},
+        task_publish_retry=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            # A message is given to somebody else only when the longest job must be over.
+            "visibility_timeout": int(max(3600.0, 4 * settings.lease_seconds)),
+            "retry_on_timeout": True,
+            "socket_connect_timeout": 2.0,
+            "socket_keepalive": False,
+        },
+        broker_connection_timeout=2.0,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        enable_utc=True,
+    )
+    return app
+
+
+class Ringer(Protocol):
+    """What wakes workers. Each call answers whether the bell could be heard at all."""
+
+    def number(self, job_id: str, queue: str) -> bool:
+        """A job waits for inference in this pipeline's queue."""
+        ...
+
+    def encode(self, job_id: str) -> bool:
+        """A stored result waits for its objects."""
+        ...
+
+    def deliver(self, delivery_id: str) -> bool:
+        """An object waits to be sent."""
+        ...
+
+    def silent(self, queue: str) -> bool:
+        """Whether no message waits in this queue, so that a row which still waits was forgotten."""
+        ...
+
+
+@dataclass
+class Bell:
+    """Rings through the broker. A dead broker loses nothing: the sweeper rings again; each outage is logged once."""
+
+    app: Celery
+    dead: bool = field(default=False, init=False)
+
+    def number(self, job_id: str, queue: str) -> bool:
+        """See `Ringer`."""
+        return self._ring(NUMBER, job_id, queue)
+
+    def encode(self, job_id: str) -> bool:
+        """See `Ringer`."""
+        return self._ring(ENCODE, job_id, ENCODE_QUEUE)
+
+    def deliver(self, delivery_id: str) -> bool:
+        """See `Ringer`."""
+        return self._ring(DELIVER, delivery_id, DELIVER_QUEUE)
+
+    def silent(self, queue: str) -> bool:
+        """See `Ringer`."""
+        try:
+            with self.app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0.0, timeout=2.0)
+                return not connection.default_channel.client.llen(queue)
+        except (OperationalError, OSError, *self.app.connection_for_write().connection_errors) as error:
+            self._lost(error)
+            return False
+
+    def _ring(self, task: str, row: str, queue: str) -> bool:
+        try:
+            self.app.send_task(task, (row,), queue=queue, retry=False)
+        except (OperationalError, OSError, *self.app.connection_for_write().connection_errors) as error:
+            self._lost(error)
+            return False
+        if self.dead:
+            log.info("the broker is back")
+        self.dead = False
+        return True
+
+    def _lost(self, error: BaseException) -> None:
+        if not self.dead:
+            log.warning("the broker does not answer; rows wait in the database", error=error)
+        self.dead = True

@@ -1,0 +1,185 @@
+"""The tables. No column holds anything of the patient: identifiers of DICOM objects, digests, states and times only.
+
+Times are in UTC. ``token`` is a fencing token: every claim increments it, and only the holder of the current one may
+write.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from numbering.jobs.states import DeliveryState, State, checked, checked_delivery
+
+UID = String(64)
+WORD = String(32)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware time in UTC, also where the database (SQLite) knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {datetime: Instant}
+
+
+class SeriesRow(Base):
+    """A series that is arriving or has arrived."""
+
+    __tablename__ = "series"
+
+    series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    study_uid: Mapped[str] = mapped_column(UID, index=True)
+    state: Mapped[str] = mapped_column(WORD, index=True, default=State.RECEIVED.value)
+    first_arrival: Mapped[datetime] = mapped_column(default=now)
+    last_arrival: Mapped[datetime] = mapped_column(default=now)
+
+    def move(self, after: State) -> None:
+        """Change the state; `IllegalTransition` when that is no step of the state machine."""
+        self.state = checked(State(self.state), after).value
+
+
+class InstanceRow(Base):
+    """A received object, once for each different file that came under its UID.
+
+    ``kind`` is ``image``, ``own`` (written by us and sent back), ``unreadable``, ``update`` (other demographics or
+    transfer syntax, kept aside) or ``conflict`` (another picture under the same UID, in quarantine).
+    """
+
+    __tablename__ = "instances"
+
+    sop_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    series_uid: Mapped[str] = mapped_column(UID, index=True)
+    study_uid: Mapped[str] = mapped_column(UID)
+    sop_class: Mapped[str] = mapped_column(UID, default="")
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(WORD)
+    arrived_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Job(Base):
+    """One piece of work: a part of a series, once per revision.
+
+    ``part`` names what of the series it stands for (pipeline and view, or the reason of a refusal); ``state`` is its
+    life, ``status`` its outcome; ``result`` is a `NumberingResult` as JSON, stored once.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("series_uid", "part", "revision", name="uq_jobs_series_part_revision"),
+        Index("ix_jobs_state_not_before", "state", "not_before"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    study_uid: Mapped[str] = mapped_column(UID, index=True)
+    series_uid: Mapped[str] = mapped_column(UID, index=True)
+    part: Mapped[str] = mapped_column(String(160))
+    revision: Mapped[int] = mapped_column(default=1)
+    pipeline: Mapped[str | None] = mapped_column(WORD)
+    queue: Mapped[str | None] = mapped_column(WORD)
+    view: Mapped[str | None] = mapped_column(WORD)
+    modality: Mapped[str] = mapped_column(WORD)
+    state: Mapped[str] = mapped_column(WORD)
+    status: Mapped[str | None] = mapped_column(WORD)
+    reason_code: Mapped[str | None] = mapped_column(WORD)
+    reason_text: Mapped[str | None] = mapped_column(Text)
+    input_digest: Mapped[str] = mapped_column(String(64))
+    predecessor_sr_uid: Mapped[str | None] = mapped_column(UID)
+    superseded_by: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+
+    attempts: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    token: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(160))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    rung_at: Mapped[datetime | None]
+
+    result: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    images: Mapped[list[JobImage]] = relationship(cascade="all, delete-orphan", order_by="JobImage.position")
+    objects: Mapped[list[ObjectRow]] = relationship(order_by="ObjectRow.position")
+
+    def move(self, after: State) -> None:
+        """Change the state; `IllegalTransition` when that is no step of the state machine."""
+        self.state = checked(State(self.state), after).value
+
+
+class JobImage(Base):
+    """An image that a job works on, with the digest that it had when the job was made."""
+
+    __tablename__ = "job_images"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    sop_uid: Mapped[str] = mapped_column(UID, index=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    path: Mapped[str] = mapped_column(Text)
+
+
+class ObjectRow(Base):
+    """An object that we wrote; ``kind`` is its modality (``SR``, ``PR``)."""
+
+    __tablename__ = "objects"
+
+    sop_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    position: Mapped[int]
+    sop_class: Mapped[str] = mapped_column(UID)
+    kind: Mapped[str] = mapped_column(WORD)
+    digest: Mapped[str] = mapped_column(String(64))
+    path: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Delivery(Base):
+    """One object on its way to one destination; ``answer`` is what the destination last said."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("object_uid", "destination", name="uq_deliveries_object_destination"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    object_uid: Mapped[str] = mapped_column(ForeignKey("objects.sop_uid"))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    destination: Mapped[str] = mapped_column(String(255))
+    state: Mapped[str] = mapped_column(WORD, index=True, default=DeliveryState.QUEUED.value)
+    attempts: Mapped[int] = mapped_column(default=0)
+    token: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(160))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    rung_at: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    def move(self, after: DeliveryState) -> None:
+        """Change the state; `IllegalTransition` when that is no step of the state machine."""
+        self.state = checked_delivery(DeliveryState(self.state), after).value

@@ -1,0 +1,46 @@
+"""What every room of a node shares: settings, database, spool and bell, and the pipelines that this process loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from numbering.dicom.spool import Spool
+from numbering.jobs.app import Bell, Ringer, celery_app
+from numbering.jobs.store import connect
+from numbering.pipelines import Pipeline, card_named
+from numbering.settings import Settings
+
+
+@dataclass
+class Node:
+    """One process's view of the node."""
+
+    settings: Settings
+    engine: Engine
+    spool: Spool
+    bell: Ringer
+    _loaded: dict[str, Pipeline] = field(default_factory=dict, init=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Node:
+        """The node that these settings describe; its tables exist (`numbering.jobs.store.upgrade`)."""
+        return cls(settings, connect(settings.sqlalchemy_url), Spool(settings.spool), Bell(celery_app(settings)))
+
+    def pipeline(self, name: str) -> Pipeline:
+        """The pipeline of this name, loaded once per process; `TryAgainLater` when its weights cannot be read."""
+        if name not in self._loaded:
+            self._loaded[name] = card_named(name).load(self.settings.device, self.settings.inference_threads)
+        return self._loaded[name]
+
+    def stored(self, path: Path) -> str:
+        """How a row names a file: relative to the data folder, so that the folder may move."""
+        data = self.settings.data.absolute()
+        path = path.absolute()
+        return str(path.relative_to(data) if path.is_relative_to(data) else path)
+
+    def path(self, stored: str) -> Path:
+        """The file that a row names."""
+        return self.settings.data.absolute() / stored

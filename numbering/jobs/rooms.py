@@ -1,0 +1,153 @@
+"""The processes of a node: ``python -m numbering.jobs.rooms ROOM`` runs one of them until SIGTERM.
+
+Settings come from the environment. Each room can run on a machine of its own when database and broker are given by URL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from numbering import logs
+from numbering.settings import Settings, settings
+
+ASSEMBLE_SECONDS = 0.1
+"""How often the spool is asked for arrivals."""
+OUTAGE_SECONDS = 2.0
+"""Wait after the database could not be reached."""
+
+log = logs.logger(__name__)
+
+
+def receive(settings: Settings) -> None:
+    """Take objects in until SIGTERM."""
+    from numbering.dicom.receive import run_receiver
+
+    run_receiver(settings)
+
+
+def assemble_forever(settings: Settings, stopping: threading.Event | None = None) -> None:
+    """Assemble series and sweep until ``stopping`` is set (by default: until SIGTERM or SIGINT)."""
+    from numbering.jobs.assemble import complete_series, take_arrivals
+    from numbering.jobs.node import Node
+    from numbering.jobs.sweeper import ring, sweep
+
+    stopping = stopping or _until_signal()
+    node = Node.of(settings)
+    swept = -settings.sweep_seconds
+    down = False
+    while not stopping.wait(min(ASSEMBLE_SECONDS, settings.sweep_seconds)):
+        try:
+            take_arrivals(node)
+            if complete_series(node):
+                ring(node)
+            if time.monotonic() - swept >= settings.sweep_seconds:
+                sweep(node)
+                swept = time.monotonic()
+            down = False
+        except Exception as error:  # noqa: BLE001 - database or disk are out of reach: nothing is lost, ask again
+            if not down:
+                log.error("assembling is interrupted; it goes on when the fault is mended", error=error)
+            down = True
+            stopping.wait(OUTAGE_SECONDS)
+    node.engine.dispose()
+
+
+def work(settings: Settings, queues: str | None = None) -> None:
+    """Work on jobs of these queues (comma-separated; None: all) until SIGTERM."""
+    from celery.signals import setup_logging
+
+    from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE, Bell
+    from numbering.jobs.node import Node
+    from numbering.jobs.tasks import register
+    from numbering.pipelines import CARDS
+
+    names = queues or ",".join([*sorted({card.queue for card in CARDS}), ENCODE_QUEUE, DELIVER_QUEUE])
+    node = Node.of(settings)
+    assert isinstance(node.bell, Bell)
+    app = node.bell.app
+    setup_logging.connect(_keep_our_log)
+    register(app, node)
+    app.Worker(
+        pool="solo",
+        concurrency=1,
+        queues=names,
+        hostname=f"{names.split(',')[0]}-{os.getpid()}@%h",
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    ).start()
+
+
+def _keep_our_log(**_: object) -> None:
+    """Celery sets up no logging of its own where this is connected."""
+
+
+def infer(settings: Settings) -> None:
+    """Work on the pipelines' queues alone."""
+    from numbering.pipelines import CARDS
+
+    work(settings, ",".join(sorted({card.queue for card in CARDS})))
+
+
+def post(settings: Settings) -> None:
+    """Work on encoding and delivery alone."""
+    from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE
+
+    work(settings, f"{ENCODE_QUEUE},{DELIVER_QUEUE}")
+
+
+def redis(settings: Settings) -> None:
+    """Become the node's own Redis."""
+    from numbering.jobs.redis import redis_command
+
+    command = redis_command(settings.data)
+    die_with_parent(signal.SIGTERM)  # kept over exec: prctl(2)
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+
+
+ROOMS: dict[str, Callable[[Settings], None]] = {
+    "redis": redis,
+    "receive": receive,
+    "assemble": assemble_forever,
+    "infer": infer,
+    "post": post,
+}
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Have the kernel signal this process when the one that started it is gone, however it went (prctl(2), Linux)."""
+    PR_SET_PDEATHSIG = 1  # noqa: N806 - its name in linux/prctl.h
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    parent = os.environ.get("NUMBERING_PARENT_PID")
+    if parent and os.getppid() != int(parent):
+        sys.exit("the process that started this one is gone")
+
+
+def _until_signal() -> threading.Event:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def main(room: str) -> None:
+    """Run this room of a node."""
+    if os.environ.get("NUMBERING_PARENT_PID"):
+        die_with_parent(signal.SIGKILL)  # every step survives that, and nothing may outlive the supervisor
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor tells us
+    logs.configure(settings().log_level)
+    ROOMS[room](settings())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,100 @@
+"""The one state machine of the node: which state may follow which. Anything else raises.
+
+The life of a job is told here; its *result* (numbered, abstained, …) is another column of its row.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a series or a job stands."""
+
+    RECEIVED = "received"
+    """A series whose instances are still arriving."""
+    COMPLETE = "complete"
+    """A series in which nothing arrived for the quiet time: its jobs exist."""
+    QUEUED = "queued"
+    RUNNING = "running"
+    """A worker holds a claim and reads pixels."""
+    INFERRED = "inferred"
+    """The result is stored and will never be inferred again; its objects are not written yet."""
+    ENCODING = "encoding"
+    """A worker holds a claim and writes objects."""
+    ENCODED = "encoded"
+    """The objects are on disk; the end of the way where no archive is set."""
+    DELIVERED = "delivered"
+    COMMITTED = "committed"
+    HELD = "held"
+    UNSUITABLE = "unsuitable"
+    FAILED = "failed"
+    """Given up after its attempts: waits for a person."""
+    QUARANTINED = "quarantined"
+    """An input that cannot be read: kept aside, not tried again."""
+    SUPERSEDED = "superseded"
+    """Images came later: a newer job stands for this part of the series."""
+
+
+class DeliveryState(StrEnum):
+    """Where one object stands on its way to one destination."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class IllegalTransition(RuntimeError):
+    """A bug: this state may not follow that one."""
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__(f"a {before!r} row cannot become {after!r}")
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.RECEIVED: frozenset({State.COMPLETE, State.QUARANTINED}),
+    State.COMPLETE: frozenset({State.RECEIVED, State.QUEUED, State.HELD, State.UNSUITABLE, State.QUARANTINED}),
+    State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.SUPERSEDED}),
+    State.RUNNING: frozenset(
+        {State.INFERRED, State.QUEUED, State.UNSUITABLE, State.QUARANTINED, State.FAILED, State.SUPERSEDED}
+    ),
+    State.INFERRED: frozenset({State.ENCODING, State.FAILED, State.SUPERSEDED}),
+    State.ENCODING: frozenset({State.ENCODED, State.INFERRED, State.FAILED, State.SUPERSEDED}),
+    State.ENCODED: frozenset({State.DELIVERED, State.SUPERSEDED}),
+    State.DELIVERED: frozenset({State.COMMITTED, State.SUPERSEDED}),
+    State.COMMITTED: frozenset({State.SUPERSEDED}),
+    State.HELD: frozenset({State.UNSUITABLE, State.SUPERSEDED}),
+    State.UNSUITABLE: frozenset({State.SUPERSEDED}),
+    # A person may ask for another attempt; what had been inferred already is not inferred again.
+    State.FAILED: frozenset({State.QUEUED, State.INFERRED, State.SUPERSEDED}),
+    State.QUARANTINED: frozenset({State.SUPERSEDED}),
+    State.SUPERSEDED: frozenset(),
+}
+
+DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.QUEUED: frozenset({DeliveryState.SENDING, DeliveryState.FAILED}),
+    DeliveryState.SENDING: frozenset({DeliveryState.DELIVERED, DeliveryState.QUEUED, DeliveryState.FAILED}),
+    DeliveryState.FAILED: frozenset({DeliveryState.QUEUED}),
+    DeliveryState.DELIVERED: frozenset(),
+}
+
+CLAIMED = {State.QUEUED: State.RUNNING, State.INFERRED: State.ENCODING}
+"""What a claim turns a waiting job into, and what its loss turns back."""
+
+UNFINISHED = (State.QUEUED, State.RUNNING, State.INFERRED, State.ENCODING)
+"""Jobs for which a worker still has something to do."""
+
+
+def checked(before: State, after: State) -> State:
+    """``after``, or `IllegalTransition`."""
+    if after not in TRANSITIONS[before]:
+        raise IllegalTransition(before, after)
+    return after
+
+
+def checked_delivery(before: DeliveryState, after: DeliveryState) -> DeliveryState:
+    """``after``, or `IllegalTransition`."""
+    if after not in DELIVERY_TRANSITIONS[before]:
+        raise IllegalTransition(before, after)
+    return after

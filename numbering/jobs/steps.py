@@ -1,0 +1,225 @@
+"""The three steps of a job: number, encode, deliver. Each may be killed anywhere and run again without harm.
+
+A step claims its row, works outside any transaction, and stores what it did in one transaction that checks the claim.
+The result is stored before anything is made of it, so a step that resumes after it never infers again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import func, select
+
+from numbering import infer
+from numbering.dicom.deliver import Destination, send
+from numbering.dicom.encode import Written, encode, write_objects
+from numbering.dicom.read import read_series
+from numbering.errors import QuarantinedInput, ReasonCode
+from numbering.jobs.claims import (
+    Claim,
+    ClaimLost,
+    back_off,
+    claim_delivery,
+    claim_job,
+    fail_attempt,
+    held_delivery,
+    held_job,
+    let_go,
+    reason_of,
+)
+from numbering.jobs.models import Delivery, Job, ObjectRow, now
+from numbering.jobs.node import Node
+from numbering.jobs.states import DeliveryState, State
+from numbering.jobs.store import reading, writing
+from numbering.logs import bind, logger
+from numbering.pipelines import card_named
+from numbering.result import NumberingResult, Origin, Status
+from numbering.route import Assignment
+from numbering.study import Series, View
+from numbering.uids import checked_uid
+
+log = logger(__name__)
+
+
+def number_job(node: Node, job_id: str) -> None:
+    """Infer a queued job, store its result, and go on to encoding. Failures end in the row, never here."""
+    claim = claim_job(node.engine, job_id, State.QUEUED, node.settings.lease_seconds)
+    if claim is None:
+        return
+    with bind(job=job_id, attempt=claim.attempt):
+        if _attempt(node, claim, lambda: _infer_and_store(node, claim), "numbering"):
+            encode_job(node, job_id)
+
+
+def encode_job(node: Node, job_id: str) -> None:
+    """Write the objects of a stored result and queue their delivery."""
+    claim = claim_job(node.engine, job_id, State.INFERRED, node.settings.lease_seconds)
+    if claim is None:
+        return
+    with bind(job=job_id, attempt=claim.attempt):
+        _attempt(node, claim, lambda: _encode_and_store(node, claim), "encoding")
+
+
+def _attempt(node: Node, claim: Claim, work: Callable[[], None], what: str) -> bool:
+    """Whether the work was done and stored; every error is recorded in the job's row."""
+    started = now()
+    try:
+        try:
+            work()
+        except ClaimLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row must say so, and the next job must run
+            state = fail_attempt(node.engine, claim, error)
+            log.warning(f"{what} failed", reason=reason_of(error).text, error=error, state=state.value)
+            return False
+    except ClaimLost:
+        log.warning(f"{what} came too late: the row belongs to somebody else now, what was done is dropped")
+        return False
+    log.info(f"{what} done", seconds=round((now() - started).total_seconds(), 3))
+    return True
+
+
+def _infer_and_store(node: Node, claim: Claim) -> None:
+    with reading(node.engine) as session:
+        job = session.get_one(Job, claim.id)
+        revision, predecessor, name = job.revision, job.predecessor_sr_uid, job.pipeline or ""
+        assignment = _assignment(node, job)
+    result = infer.number(
+        assignment,
+        node.pipeline(name),
+        origin=Origin.NODE,
+        created_at=now(),
+        revision=revision,
+        predecessor_sr_uid=predecessor,
+    )
+    with writing(node.engine) as session:
+        job = held_job(session, claim)
+        job.result = result.model_dump_json()
+        job.status = result.findings.status.value
+        reason = result.findings.reason
+        job.reason_code, job.reason_text = (reason.code.value, reason.text) if reason else (None, None)
+        let_go(job)
+        job.attempts = 0  # of the next step
+        job.move(State.INFERRED)
+
+
+def _assignment(node: Node, job: Job) -> Assignment:
+    """The images that the job was made for, read again from the spool."""
+    return Assignment(
+        series=_series(node, job),
+        view=View(job.view) if job.view else None,
+        card=card_named(job.pipeline or ""),
+        status=Status.NUMBERED,
+        reason=None,
+    )
+
+
+def _series(node: Node, job: Job) -> Series:
+    paths = {image.sop_uid: node.path(image.path) for image in job.images}
+    for uid, path in paths.items():
+        if not path.is_file():
+            text = f"image {uid} of job {job.id}: expected it in the spool, and it is gone; send it again"
+            raise QuarantinedInput(ReasonCode.PIXELS_NOT_DECODABLE, text)
+    (series,) = read_series(list(paths.values()))
+    return series
+
+
+def _encode_and_store(node: Node, claim: Claim) -> None:
+    with reading(node.engine) as session:
+        job = session.get_one(Job, claim.id)
+        result = NumberingResult.model_validate_json(job.result or "")
+        sources = {image.sop_uid: node.path(image.path) for image in job.images}
+    folder = node.settings.objects / checked_uid(result.study_instance_uid, "Study Instance UID")
+    written = write_objects(encode(result, sources), folder)
+    with writing(node.engine) as session:
+        job = held_job(session, claim)
+        session.add_all(_object_row(node, claim, *numbered) for numbered in enumerate(written))
+        session.flush()
+        deliveries = _deliveries(node, claim, written)
+        session.add_all(deliveries)
+        let_go(job)
+        job.attempts = 0
+        job.move(State.ENCODED)
+    for delivery in deliveries:
+        node.bell.deliver(delivery.id)
+
+
+def _object_row(node: Node, claim: Claim, position: int, written: Written) -> ObjectRow:
+    return ObjectRow(
+        sop_uid=written.sop_instance_uid,
+        job_id=claim.id,
+        position=position,
+        sop_class=written.sop_class_uid,
+        kind=written.kind,
+        digest=hashlib.sha256(written.path.read_bytes()).hexdigest(),
+        path=node.stored(written.path),
+    )
+
+
+def _deliveries(node: Node, claim: Claim, written: Iterable[Written]) -> list[Delivery]:
+    if not node.settings.archive:
+        return []
+    return [
+        Delivery(
+            id=str(uuid4()),
+            object_uid=each.sop_instance_uid,
+            job_id=claim.id,
+            destination=node.settings.archive,
+            rung_at=now(),
+        )
+        for each in written
+    ]
+
+
+def deliver_object(node: Node, delivery_id: str) -> None:
+    """Send one object to its destination and record what that answered."""
+    settings = node.settings
+    claim = claim_delivery(node.engine, delivery_id, settings.lease_seconds, settings.delivery_attempts)
+    if claim is None:
+        return
+    with reading(node.engine) as session:
+        delivery = session.get_one(Delivery, claim.id)
+        row = session.get_one(ObjectRow, delivery.object_uid)
+        path, destination = node.path(row.path), delivery.destination
+        context = {"job": row.job_id, "sop_instance_uid": row.sop_uid, "destination": destination}
+    with bind(**context, attempt=claim.attempt):
+        try:
+            (sent,) = send([path], Destination.parse(destination), settings.ae_title)
+            delivered, answer = sent.ok, sent.answer
+        except Exception as error:  # noqa: BLE001 - a peer may break in any way: the object stays due
+            delivered, answer = False, reason_of(error).text
+        try:
+            _record(node, claim, delivered, answer)
+        except ClaimLost:
+            log.warning("the delivery belongs to somebody else now")
+
+
+def _record(node: Node, claim: Claim, delivered: bool, answer: str) -> None:
+    settings = node.settings
+    with writing(node.engine) as session:
+        job_id = session.scalars(select(Delivery.job_id).where(Delivery.id == claim.id)).one()
+        job = session.get_one(Job, job_id, with_for_update=True)  # first, so that the last two cannot miss each other
+        delivery = held_delivery(session, claim)
+        let_go(delivery)
+        delivery.answer = answer
+        if delivered:
+            delivery.move(DeliveryState.DELIVERED)
+        elif delivery.attempts >= settings.delivery_attempts:
+            delivery.move(DeliveryState.FAILED)
+        else:
+            delivery.move(DeliveryState.QUEUED)
+            delivery.not_before = now() + back_off(settings.delivery_retry_seconds, delivery.attempts)
+        state, not_before = delivery.state, delivery.not_before
+        session.flush()
+        left = select(func.count()).where(Delivery.job_id == job.id, Delivery.state != DeliveryState.DELIVERED)
+        if job.state == State.ENCODED and not session.scalar(left):
+            job.move(State.DELIVERED)
+    say = log.info if delivered else log.warning
+    say("delivered" if delivered else "not delivered", state=state, answer=answer, again_at=_text(not_before))
+
+
+def _text(instant: datetime | None) -> str | None:
+    return instant.isoformat(timespec="seconds") if instant else None

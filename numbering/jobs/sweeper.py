@@ -1,0 +1,146 @@
+"""The sweeper: finds rows that nobody works on and rings again. Nothing else rings twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from numbering.errors import ReasonCode
+from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE
+from numbering.jobs.claims import give_up, let_go, lives, wait_again
+from numbering.jobs.models import Delivery, Job, now
+from numbering.jobs.node import Node
+from numbering.jobs.states import DeliveryState, State
+from numbering.jobs.store import writing
+from numbering.logs import logger
+from numbering.result import Status
+
+RING_AGAIN_SECONDS = 60.0
+"""A row that was rung for this long ago and still waits is rung again, however long its queue is."""
+UNHEARD_SECONDS = 2.0
+"""So long may a row wait although its queue is empty; then its message is lost (the broker died)."""
+BATCH = 500
+
+log = logger(__name__)
+Ring = Callable[[], bool]
+
+
+def sweep(node: Node) -> None:
+    """Once over all rows: claims whose holder is gone, held series whose time is over, work nobody was told of."""
+    take_back(node)
+    release_held(node)
+    ring(node)
+
+
+def take_back(node: Node) -> None:
+    """Claims whose lease ran out, or whose worker died on this machine, wait again; without attempts left they fail."""
+    with writing(node.engine) as session:
+        claimed = select(Job).where(Job.state.in_([State.RUNNING, State.ENCODING]))
+        for job in session.scalars(claimed.with_for_update(skip_locked=True)):
+            if not _abandoned(job):
+                continue
+            wait_again(job)
+            if job.attempts >= job.max_attempts:
+                give_up(job)
+            log.warning("took a job back from a worker that is gone", job=job.id, state=job.state)
+        sending = select(Delivery).where(Delivery.state == DeliveryState.SENDING)
+        for delivery in session.scalars(sending.with_for_update(skip_locked=True)):
+            if _abandoned(delivery):
+                let_go(delivery)
+                delivery.move(DeliveryState.QUEUED)
+                log.warning("took a delivery back from a worker that is gone", job=delivery.job_id)
+
+
+def _abandoned(row: Job | Delivery) -> bool:
+    overdue = row.lease_until is not None and row.lease_until <= now()
+    return overdue or (row.worker is not None and not lives(row.worker))
+
+
+def release_held(node: Node) -> None:
+    """A held part becomes unsuitable when nothing new came for ``hold_seconds``."""
+    with writing(node.engine) as session:
+        oldest = now() - timedelta(seconds=node.settings.hold_seconds)
+        held = select(Job).where(Job.state == State.HELD, Job.created_at <= oldest)
+        for job in session.scalars(held.with_for_update(skip_locked=True)):
+            job.move(State.UNSUITABLE)
+            job.status = Status.UNSUITABLE.value
+            job.reason_code = job.reason_code or ReasonCode.SERIES_INCOMPLETE.value
+            job.reason_text = f"{job.reason_text} (nothing more came for {node.settings.hold_seconds:g} s)"
+            log.info("a held series is given up", job=job.id, series_instance_uid=job.series_uid)
+
+
+def ring(node: Node) -> None:
+    """Ring for every row that is due and was not rung for, or whose message must be lost."""
+    with writing(node.engine) as session:
+        waiting = [*_waiting_jobs(session), *_waiting_deliveries(session)]
+        forgotten = _Forgotten(node)
+        due = [row for row in waiting if forgotten(row)]
+        for row in due:
+            row.rung_at = now()
+        calls = [(row.id, _ring_of(node, row)) for row in due]
+    unheard = _ring_until_unheard(calls)
+    if unheard:
+        with writing(node.engine) as session:
+            session.execute(update(Job).where(Job.id.in_(unheard)).values(rung_at=None))
+            session.execute(update(Delivery).where(Delivery.id.in_(unheard)).values(rung_at=None))
+
+
+def _waiting_jobs(session: Session) -> list[Job]:
+    waiting = select(Job).where(
+        Job.state.in_([State.QUEUED, State.INFERRED]), or_(Job.not_before.is_(None), Job.not_before <= now())
+    )
+    return list(session.scalars(waiting.order_by(Job.created_at).limit(BATCH).with_for_update(skip_locked=True)))
+
+
+def _waiting_deliveries(session: Session) -> list[Delivery]:
+    waiting = select(Delivery).where(
+        Delivery.state == DeliveryState.QUEUED, or_(Delivery.not_before.is_(None), Delivery.not_before <= now())
+    )
+    return list(session.scalars(waiting.order_by(Delivery.created_at).limit(BATCH).with_for_update(skip_locked=True)))
+
+
+def _queue(row: Job | Delivery) -> str:
+    if isinstance(row, Delivery):
+        return DELIVER_QUEUE
+    return row.queue or "" if row.state == State.QUEUED else ENCODE_QUEUE
+
+
+class _Forgotten:
+    """Whether nobody will come for a row unless somebody rings; asks the broker once per queue, and only in doubt."""
+
+    def __init__(self, node: Node) -> None:
+        self._bell = node.bell
+        self._silent: dict[str, bool] = {}
+
+    def __call__(self, row: Job | Delivery) -> bool:
+        if row.rung_at is None:
+            return True
+        seconds = (now() - row.rung_at).total_seconds()
+        if seconds < UNHEARD_SECONDS:
+            return False
+        if seconds >= RING_AGAIN_SECONDS:
+            return True
+        queue = _queue(row)
+        if queue not in self._silent:
+            self._silent[queue] = self._bell.silent(queue)
+        return self._silent[queue]
+
+
+def _ring_of(node: Node, row: Job | Delivery) -> Ring:
+    if isinstance(row, Delivery):
+        return partial(node.bell.deliver, row.id)
+    if row.state == State.QUEUED:
+        return partial(node.bell.number, row.id, row.queue or "")
+    return partial(node.bell.encode, row.id)
+
+
+def _ring_until_unheard(calls: Sequence[tuple[str, Ring]]) -> list[str]:
+    """Ring in order; the rows from the first ring on that nobody could hear."""
+    for position, (_, call) in enumerate(calls):
+        if not call():
+            return [row for row, _ in calls[position:]]
+    return []
