@@ -1,7 +1,7 @@
 """``numbering/run/1``: the JSON that ``numbering run --json`` prints, as frozen models.
 
 Absent parts are null or empty, never missing, and every series handed in has an entry with a status. The JSON Schema in
-``docs/schemas/run-1.json`` is generated from these models.
+``docs/schemas/run-1.json`` is generated from these models (``make docs``).
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
-from pydantic.json_schema import GenerateJsonSchema
 
 from numbering.errors import Reason
 from numbering.result import (
@@ -151,7 +150,7 @@ def series_entry(result: NumberingResult, objects: Iterable[WrittenObject] = ())
 
 def unanswered_entry(
     series: Series,
-    status: Literal[Status.HELD, Status.UNSUITABLE, Status.FAILED],
+    status: Status,
     reason: Reason,
     *,
     view: View | None = None,
@@ -166,16 +165,3 @@ def unanswered_entry(
         status=status,
         reason=StatedReason(code=reason.code, text=reason.text),
     )
-
-
-class _NothingMissing(GenerateJsonSchema):
-    """Every field is required: absent parts are null or empty."""
-
-    def field_is_required(self, field: Any, total: bool) -> bool:
-        return True
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of `RunReport` (draft 2020-12)."""
-    schema = RunReport.model_json_schema(mode="serialization", schema_generator=_NothingMissing)
-    return {"$schema": _NothingMissing.schema_dialect, "$id": "urn:numbering:run:1", **schema}

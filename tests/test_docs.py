@@ -51,7 +51,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def named(page: str) -> str:
+def text_of(page: str) -> str:
     return (ROOT / page).read_text()
 
 
@@ -92,7 +92,7 @@ def test_a_document_that_differs_from_the_code_is_found_stale(tmp_path, monkeypa
 
 
 def test_every_reason_is_explained_under_its_status_and_no_other():
-    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\w+) \|", named("docs/conventions.md"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\w+) \|", text_of("docs/conventions.md"), re.MULTILINE))
     assert set(rows) == set(map(str, ReasonCode))
     assert set(rows.values()) == set(Status) - {Status.NUMBERED}
 
@@ -107,7 +107,7 @@ def test_run_check_and_truth_have_schemas():
 
 
 def check_schema() -> dict:
-    return json.loads(named("docs/schemas/check-1.json"))
+    return json.loads(text_of("docs/schemas/check-1.json"))
 
 
 def test_the_check_schema_takes_an_agreement_on_a_confirmed_basis():
@@ -136,7 +136,7 @@ def test_examples_in_docstrings_hold(module):
 
 
 def test_every_make_target_that_a_page_names_exists():
-    targets = set(re.findall(r"^([a-z-]+):", named("Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
     for page in PAGES:
         for line in re.findall(r"`make ([a-z ]+)`|^make ([a-z ]+)$", page.read_text(), re.MULTILINE):
             assert set(" ".join(line).split()) <= targets, f"{page.name} names make {line}"

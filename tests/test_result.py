@@ -40,7 +40,12 @@ def result(**changes):
         pipeline="ap-xray",
         software_version="0.1.0",
         model=ModelIdentity(
-            name="ap-xray", version="1", weights_file="w.xml", weights_sha256="ab", trained_on="films", runtime="openvino"
+            name="ap-xray",
+            version="1",
+            weights_file="w.xml",
+            weights_sha256="ab",
+            trained_on="films",
+            runtime="openvino",
         ),
         sources=(SourceImage(sop_instance_uid="1.2.3", sop_class_uid="1.9", digest="d1", rows=900, columns=400),),
         findings=numbered(),

@@ -51,7 +51,7 @@ def test_a_wrong_value_stops_the_start_and_is_named(monkeypatch, name, value):
 
 def test_an_unknown_setting_in_the_file_is_refused(monkeypatch, tmp_path):
     file = tmp_path / "numbering.toml"
-    file.write_text('qiet_seconds = 3\n')
+    file.write_text("qiet_seconds = 3\n")
     monkeypatch.setenv("NUMBERING_SETTINGS", str(file))
     with pytest.raises(ValidationError, match="qiet_seconds"):
         Settings()

@@ -16,10 +16,24 @@ def test_a_uid_is_returned_as_it_came(uid):
 
 @pytest.mark.parametrize(
     "value",
-    ["", "1", "1.", ".1", "1..2", "1.02", "../../etc/passwd", "1.2/3", "1.2\n", "1.2 ", "1.2\x00", "1." + "9" * 63, "1.²"],
+    [
+        "",
+        "1",
+        "1.",
+        ".1",
+        "1..2",
+        "1.02",
+        "../../etc/passwd",
+        "1.2/3",
+        "1.2\n",
+        "1.2 ",
+        "1.2\x00",
+        "1." + "9" * 63,
+        "1.²",
+    ],
 )
 def test_what_is_no_uid_never_becomes_a_path(value):
-    with pytest.raises(InvalidUID, match="SOPInstanceUID is .*: expected at most 64 digits and dots"):
+    with pytest.raises(InvalidUID, match=r"SOPInstanceUID is .*: expected at most 64 digits and dots"):
         checked_uid(value, "SOPInstanceUID")
 
 

@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from numbering import report
-from numbering.phantom import truth
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from numbering.phantom.truth import Truth
+from numbering.report import RunReport
 from numbering.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -24,9 +27,9 @@ SETTINGS_HEAD = """\
 
 Generated from `numbering/settings.py` by `make docs`; do not edit.
 
-Sources, strongest first: the command line where a command has the option, the environment variable, the TOML file that
-`NUMBERING_SETTINGS` names (keys are the variable's name without `NUMBERING_`, in lower case), the default. A wrong value
-stops the start with a message that names it. `numbering settings` shows what holds on this machine.
+Sources, strongest first: the command line where a command has the option, the environment variable, the TOML file
+that `NUMBERING_SETTINGS` names (keys are the variable's name without `NUMBERING_`, in lower case), the default. A wrong
+value stops the start with a message that names it. `numbering settings` shows what holds on this machine.
 
 | variable | value | default | meaning |
 |---|---|---|---|
@@ -67,14 +70,25 @@ def _bounds(field: Mapping[str, Any]) -> list[str]:
     return [f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field]
 
 
-def _json(schema: Mapping[str, Any]) -> str:
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+class NothingMissing(GenerateJsonSchema):
+    """Every field is required: absent parts are null or empty."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        """True, whatever default the model has."""
+        return True
+
+
+def published_schema(model: type[BaseModel], name: str) -> str:
+    """The JSON Schema (draft 2020-12) of what this model is printed as."""
+    schema = model.model_json_schema(mode="serialization", schema_generator=NothingMissing)
+    whole = {"$schema": NothingMissing.schema_dialect, "$id": f"urn:numbering:{name}", **schema}
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 DOCUMENTS: Mapping[Path, Callable[[], str]] = {
     DOCS / "settings.md": settings_table,
-    DOCS / "schemas" / "run-1.json": lambda: _json(report.json_schema()),
-    DOCS / "schemas" / "truth-1.json": lambda: _json(truth.json_schema()),
+    DOCS / "schemas" / "run-1.json": lambda: published_schema(RunReport, "run:1"),
+    DOCS / "schemas" / "truth-1.json": lambda: published_schema(Truth, "truth:1"),
 }
 
 
