@@ -190,16 +190,18 @@ def _wait_until_up(archive: Archive) -> None:
 
 
 @contextmanager
-def running_archive(folder: Path, modalities: Mapping[str, int] | None = None) -> Iterator[Archive]:
+def running_archive(
+    folder: Path, modalities: Mapping[str, int] | None = None, *, dicom_port: int | None = None
+) -> Iterator[Archive]:
     """Start Orthanc in `folder`, and stop it at the end.
 
     `modalities` gives the port of each AE title that may call (and be called); by default NUMBERING on no
-    particular port. Raises `ArchiveError` when Orthanc is missing or does not start.
+    particular port. A folder may be used again: the archive still holds what it held. Raises `ArchiveError` when Orthanc is missing or does not start.
     """
     if missing := _missing():
         raise ArchiveError(f"this needs {' and '.join(missing)}: apt-get install orthanc orthanc-dicomweb")
     folder.mkdir(parents=True, exist_ok=True)
-    dicom_port, http_port = free_port(), free_port()
+    dicom_port, http_port = dicom_port or free_port(), free_port()
     settings = configuration(
         folder, dicom_port=dicom_port, http_port=http_port, modalities=modalities or {"NUMBERING": 11112}
     )

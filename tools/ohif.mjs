@@ -1,14 +1,13 @@
 /**
  * Photograph a study in OHIF with the regions of its SR drawn on the film.
  *
- *   node ohif.mjs PLAYWRIGHT_FOLDER VIEWER_URL OUT_PREFIX
+ *   node ohif.mjs PLAYWRIGHT_FOLDER VIEWER_URL OUT.png
  *
- * Writes <prefix>-report.png (the SR as it opens: regions with their names) and <prefix>-measurements.png (the SR taken
- * over into the viewer's measurements, panel open). Prints one JSON line: what the viewer drew and what it complained of.
+ * Prints one JSON line: the labels of the regions that the viewer drew, and what it complained of.
  */
 import { createRequire } from 'node:module';
 
-const [playwright, url, prefix] = process.argv.slice(2);
+const [playwright, url, out] = process.argv.slice(2);
 const { chromium } = createRequire(import.meta.url)(playwright);
 
 const WAIT_MS = 90_000;
@@ -40,20 +39,15 @@ try {
   await page.locator('[data-cy="viewport-overlay-bottom-left"]').getByText('W:').waitFor();
   // Series without pictures (SR, PR) are rows of text; presentation states have no double click.
   await page.locator('[data-cy="study-browser-thumbnail-no-image"]').filter({ hasText: 'SR' }).first().dblclick();
-  await page.locator('[data-cy="yes-hydrate-btn"]').waitFor();
+  // Asked whether to make the regions measurements of the reader's own, we look only.
+  await page.locator('[data-cy="no-hydrate-btn"]').click();
+  await page.locator('[data-cy="no-hydrate-btn"]').waitFor({ state: 'detached' });
   await page.locator(DRAWN).first().waitFor();
-  const names = await page.locator(DRAWN).allTextContents();
-  await page.screenshot({ path: `${prefix}-report.png` });
-
-  await page.locator('[data-cy="yes-hydrate-btn"]').click();
-  await page.locator('[data-cy="trackedMeasurements-btn"]').last().click();
-  await page.getByText(/^Measurements/).first().waitFor();
-  await page.locator(DRAWN).first().waitFor();
-  // The film is laid out anew beside the open panel.
-  await page.waitForTimeout(2000);
-  const measurements = await page.locator(DRAWN).allTextContents();
-  await page.screenshot({ path: `${prefix}-measurements.png` });
-  process.stdout.write(`${JSON.stringify({ names, measurements, complaints })}\n`);
+  const labels = await page.locator(DRAWN).evaluateAll(texts =>
+    texts.map(text => [...text.querySelectorAll('tspan')].map(line => line.textContent))
+  );
+  await page.screenshot({ path: out });
+  process.stdout.write(`${JSON.stringify({ labels, complaints })}\n`);
 } finally {
   await browser.close();
 }

@@ -4,8 +4,8 @@
 
 It starts an archive, stores the objects there by C-STORE, opens the study in OHIF in a headless Chromium and writes
 
-    ohif-report.png, ohif-measurements.png    the SR's regions, drawn by OHIF
-    gsps.png                                  the film under the presentation state, its graphics drawn
+    ohif.png    the SR's regions, drawn by OHIF
+    gsps.png    the film under the presentation state, its graphics drawn
 
 and one JSON line: what OHIF drew, and by how much the presentation state changed the grey levels (0 is right). Grey
 levels come from DCMTK's dcmp2pgm, which draws no graphics; those are drawn here, at the state's own coordinates.
@@ -40,12 +40,12 @@ def store(paths: list[Path], archive: Archive) -> None:
     subprocess.run([*command, *map(str, paths)], check=True)
 
 
-def photograph(study_uid: str, archive: Archive, prefix: Path) -> dict[str, Any]:
-    """Screenshots of a study in OHIF; returns what the viewer drew (see ``ohif.mjs``)."""
+def photograph(study_uid: str, archive: Archive, out: Path) -> dict[str, Any]:
+    """A screenshot of a study in OHIF; returns what the viewer drew (see ``ohif.mjs``)."""
     script = Path(__file__).with_name("ohif.mjs")
     with viewer(archive.url) as url:
         page = f"{url}/viewer?StudyInstanceUIDs={study_uid}"
-        command = ["node", str(script), str(fetch(PLAYWRIGHT)), page, str(prefix)]
+        command = ["node", str(script), str(fetch(PLAYWRIGHT)), page, str(out)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=400)
     drawn: dict[str, Any] = json.loads(done.stdout)
     return drawn
@@ -98,7 +98,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, running_archive(Path(folder) / "archive") as archive:
         store([chosen.film, chosen.report, chosen.state], archive)
-        drawn = photograph(study_uid, archive, chosen.out / "ohif")
+        drawn = photograph(study_uid, archive, chosen.out / "ohif.png")
     under_state(chosen.film, chosen.state).save(chosen.out / "gsps.png")
     change = np.abs(greys(chosen.film, chosen.state).astype(int) - greys(chosen.film)).max()
     print(json.dumps({"ohif": drawn, "gsps_largest_grey_change": int(change)}))
