@@ -7,12 +7,17 @@ from typing import Protocol
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
 
 from numbering.logs import logger
 from numbering.settings import Settings
 
 NUMBER, ENCODE, DELIVER = "numbering.number", "numbering.encode", "numbering.deliver"
 ENCODE_QUEUE, DELIVER_QUEUE = "encode", "deliver"
+
+UNHEARD = (OperationalError, RedisError, OSError)
+"""What ringing raises when the broker is out of reach."""
 
 log = logger(__name__)
 
@@ -75,6 +80,11 @@ class Bell:
 
     app: Celery
     dead: bool = field(default=False, init=False)
+    _redis: Redis = field(init=False)
+
+    def __post_init__(self) -> None:
+        url = str(self.app.conf.broker_url).replace("redis+socket://", "unix://", 1)
+        self._redis = Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0)
 
     def number(self, job_id: str, queue: str) -> bool:
         """See `Ringer`."""
@@ -91,17 +101,15 @@ class Bell:
     def silent(self, queue: str) -> bool:
         """See `Ringer`."""
         try:
-            with self.app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, interval_start=0.0, timeout=2.0)
-                return not connection.default_channel.client.llen(queue)
-        except (OperationalError, OSError, *self.app.connection_for_write().connection_errors) as error:
+            return not self._redis.llen(queue)
+        except UNHEARD as error:
             self._lost(error)
             return False
 
     def _ring(self, task: str, row: str, queue: str) -> bool:
         try:
             self.app.send_task(task, (row,), queue=queue, retry=False)
-        except (OperationalError, OSError, *self.app.connection_for_write().connection_errors) as error:
+        except UNHEARD as error:
             self._lost(error)
             return False
         if self.dead:

@@ -15,14 +15,14 @@ from pathlib import Path
 from sqlalchemy import Select, func, not_, select
 from sqlalchemy.orm import Session
 
-from numbering.dicom.read import read_image, read_series
+from numbering.dicom.read import read_header, read_series
 from numbering.dicom.spool import Arrival, Kind
 from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.jobs.claims import let_go
 from numbering.jobs.models import InstanceRow, Job, JobImage, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.states import State, checked
-from numbering.jobs.store import writing
+from numbering.jobs.store import reading, writing
 from numbering.logs import logger, place_of
 from numbering.result import Status
 from numbering.route import Assignment, route
@@ -96,7 +96,7 @@ def _read(path: Path, arrival: Arrival) -> _Header:
     if arrival.kind is not Kind.STORED:
         return _Header(kind=arrival.kind.value)
     try:
-        image = read_image(path).image
+        _, _, image = read_header(path)
     except NumberingError as error:
         return _Header(kind="unreadable", reason=error.reason)
     except Exception as error:  # noqa: BLE001 - no object may stop the others; its row says where it failed
@@ -106,10 +106,10 @@ def _read(path: Path, arrival: Arrival) -> _Header:
 
 
 def _open(session: Session, arrival: Arrival) -> None:
-    series = session.get(SeriesRow, arrival.series_instance_uid, with_for_update=True)
+    study_uid, series_uid = arrival.study_instance_uid, arrival.series_instance_uid
+    series = session.get(SeriesRow, (study_uid, series_uid), with_for_update=True)
     if series is None:
-        uid, study = arrival.series_instance_uid, arrival.study_instance_uid
-        session.add(SeriesRow(series_uid=uid, study_uid=study))
+        session.add(SeriesRow(study_uid=study_uid, series_uid=series_uid))
         return
     series.last_arrival = now()
     if series.state == State.COMPLETE:
@@ -136,23 +136,25 @@ def _quarantined(arrival: Arrival, header: _Header) -> Job:
 def complete_series(node: Node) -> int:
     """Make the jobs of every series that has been quiet for long enough; returns how many series that were."""
     oldest = now() - timedelta(seconds=node.settings.quiet_seconds)
-    with writing(node.engine) as session:
-        quiet = select(SeriesRow.series_uid).where(SeriesRow.state == State.RECEIVED, SeriesRow.last_arrival <= oldest)
-        uids = list(session.scalars(quiet.order_by(SeriesRow.last_arrival)))
-    for uid in uids:
-        _complete(node, uid)
+    quiet = select(SeriesRow).where(SeriesRow.state == State.RECEIVED, SeriesRow.last_arrival <= oldest)
+    with reading(node.engine) as session:
+        uids = [(row.study_uid, row.series_uid) for row in session.scalars(quiet.order_by(SeriesRow.last_arrival))]
+    for study_uid, series_uid in uids:
+        _complete(node, study_uid, series_uid)
     return len(uids)
 
 
-def _complete(node: Node, series_uid: str) -> None:
-    with writing(node.engine) as session:
-        arrived = select(InstanceRow).where(InstanceRow.series_uid == series_uid, InstanceRow.kind == "image")
+def _complete(node: Node, study_uid: str, series_uid: str) -> None:
+    with reading(node.engine) as session:
+        arrived = select(InstanceRow).where(
+            InstanceRow.study_uid == study_uid, InstanceRow.series_uid == series_uid, InstanceRow.kind == "image"
+        )
         rows = {row.sop_uid: row for row in session.scalars(arrived.order_by(InstanceRow.sop_uid))}
-        study_uid = session.get_one(SeriesRow, series_uid).study_uid
-    parts = _parts(node, series_uid, study_uid, rows)
+        session.expunge_all()
+    parts = _parts(node, study_uid, series_uid, rows)
     with writing(node.engine) as session:
-        session.get_one(SeriesRow, series_uid, with_for_update=True).move(State.COMPLETE)
-        current = {job.part: job for job in session.scalars(_current(series_uid))}
+        session.get_one(SeriesRow, (study_uid, series_uid), with_for_update=True).move(State.COMPLETE)
+        current = {job.part: job for job in session.scalars(_current(study_uid, series_uid))}
         news = [part for part in parts if _is_news(part, current.get(part.name))]
         for part in news:
             _add(session, part, current.get(part.name))
@@ -161,11 +163,12 @@ def _complete(node: Node, series_uid: str) -> None:
             _supersede(current[name], news[0].job if news else None)
 
 
-def _current(series_uid: str) -> Select[tuple[Job]]:
+def _current(study_uid: str, series_uid: str) -> Select[Job]:
     """The jobs that stand for the parts of a series; objects that cannot be read stand for themselves."""
     return (
         select(Job)
-        .where(Job.series_uid == series_uid, Job.state != State.SUPERSEDED, not_(Job.part.startswith("unreadable/")))
+        .where(Job.study_uid == study_uid, Job.series_uid == series_uid)
+        .where(Job.state != State.SUPERSEDED, not_(Job.part.startswith("unreadable/")))
         .with_for_update()
     )
 
@@ -178,7 +181,7 @@ def _add(session: Session, part: _Part, current: Job | None) -> None:
     """Add the part's next revision; it names the SR that readers may have of an earlier one."""
     job = part.job
     checked(State.COMPLETE, State(job.state))
-    same_part = Job.series_uid == job.series_uid, Job.part == part.name
+    same_part = Job.study_uid == job.study_uid, Job.series_uid == job.series_uid, Job.part == part.name
     job.revision = 1 + (session.scalar(select(func.max(Job.revision)).where(*same_part)) or 0)
     reports = select(ObjectRow.sop_uid).join(Job, Job.id == ObjectRow.job_id).where(*same_part, ObjectRow.kind == "SR")
     job.predecessor_sr_uid = session.scalar(reports.order_by(Job.revision.desc()).limit(1))
@@ -212,7 +215,7 @@ class _Part:
     job: Job
 
 
-def _parts(node: Node, series_uid: str, study_uid: str, rows: Mapping[str, InstanceRow]) -> list[_Part]:
+def _parts(node: Node, study_uid: str, series_uid: str, rows: Mapping[str, InstanceRow]) -> list[_Part]:
     try:
         found = read_series([node.path(row.path) for row in rows.values()])
         assignments = [assignment for series in found for assignment in route(series)]
@@ -220,7 +223,7 @@ def _parts(node: Node, series_uid: str, study_uid: str, rows: Mapping[str, Insta
         text = f"series {series_uid}: {place_of(error)}: a fault of this software, please report it"
         reason = error.reason if isinstance(error, NumberingError) else Reason(ReasonCode.INTERNAL_ERROR, text)
         log.error("routing failed", series_instance_uid=series_uid, error=error)
-        return [_failed_part(series_uid, study_uid, rows, reason)]
+        return [_failed_part(study_uid, series_uid, rows, reason)]
     return [_part(node, assignment) for assignment in _merged(assignments)]
 
 
@@ -237,9 +240,9 @@ def _merged(assignments: Iterable[Assignment]) -> list[Assignment]:
 
 
 def part_name(assignment: Assignment) -> str:
-    """What of a series an assignment stands for: pipeline and view, or the reason of the refusal and view."""
+    """What of a series an assignment stands for: a pipeline, or the reason of a refusal and the view."""
     if assignment.card is not None:
-        return f"{assignment.card.name}/{assignment.view or '-'}"
+        return assignment.card.name
     code = assignment.reason.code.value if assignment.reason else assignment.status.value
     return f"{code}/{assignment.view or '-'}"
 
@@ -279,7 +282,7 @@ def _job_images(node: Node, series: Series) -> list[JobImage]:
     ]
 
 
-def _failed_part(series_uid: str, study_uid: str, rows: Mapping[str, InstanceRow], reason: Reason) -> _Part:
+def _failed_part(study_uid: str, series_uid: str, rows: Mapping[str, InstanceRow], reason: Reason) -> _Part:
     lines = "\n".join(f"{row.sop_uid}:{row.digest}" for row in rows.values())
     job = Job(
         study_uid=study_uid,

@@ -30,12 +30,14 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
         if value is None:
             return None
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -48,12 +50,12 @@ class Base(DeclarativeBase):
 
 
 class SeriesRow(Base):
-    """A series that is arriving or has arrived."""
+    """A series that is arriving or has arrived. One series UID in two studies is two series: they never mix."""
 
     __tablename__ = "series"
 
+    study_uid: Mapped[str] = mapped_column(UID, primary_key=True)
     series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
-    study_uid: Mapped[str] = mapped_column(UID, index=True)
     state: Mapped[str] = mapped_column(WORD, index=True, default=State.RECEIVED.value)
     first_arrival: Mapped[datetime] = mapped_column(default=now)
     last_arrival: Mapped[datetime] = mapped_column(default=now)
@@ -85,13 +87,13 @@ class InstanceRow(Base):
 class Job(Base):
     """One piece of work: a part of a series, once per revision.
 
-    ``part`` names what of the series it stands for (pipeline and view, or the reason of a refusal); ``state`` is its
-    life, ``status`` its outcome; ``result`` is a `NumberingResult` as JSON, stored once.
+    ``part`` names what of the series it stands for (a pipeline, or the reason of a refusal and the view); ``state`` is
+    its life, ``status`` its outcome; ``result`` is a `NumberingResult` as JSON, stored once.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
-        UniqueConstraint("series_uid", "part", "revision", name="uq_jobs_series_part_revision"),
+        UniqueConstraint("study_uid", "series_uid", "part", "revision", name="uq_jobs_part_revision"),
         Index("ix_jobs_state_not_before", "state", "not_before"),
     )
 

@@ -1,4 +1,4 @@
-"""A Redis of the node's own: on a Unix socket that only this user may open, restarted by the supervisor when it dies."""
+"""A Redis of the node's own: on a Unix socket that this user alone may open; the supervisor starts it again."""
 
 from __future__ import annotations
 

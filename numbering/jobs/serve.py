@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from numbering import logs
+from numbering.dicom.deliver import Destination
 from numbering.jobs.redis import redis_binary, redis_url, socket_path
 from numbering.jobs.store import connect, upgrade
 from numbering.settings import Settings
@@ -117,6 +118,8 @@ class Supervisor:
     def start(self) -> None:
         """Start everything; returns when the DICOM port answers."""
         self.settings.data.mkdir(parents=True, exist_ok=True)
+        if self.settings.archive:
+            Destination.parse(self.settings.archive)  # a wrong address stops the start, not the first delivery
         if not self.settings.broker_url:
             redis_binary()  # says what to install before anything is started
             socket_path(self.settings.data).unlink(missing_ok=True)
@@ -139,7 +142,7 @@ class Supervisor:
 
     def _wait_until_answering(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        host = "127.0.0.1" if self.settings.host in ("", "0.0.0.0") else self.settings.host  # noqa: S104
+        host = "127.0.0.1" if self.settings.host in ("", "0.0.0.0") else self.settings.host
         while not self.stopping.is_set():
             with suppress(OSError), socket.create_connection((host, self.settings.port), timeout=1):
                 return
@@ -151,7 +154,8 @@ class Supervisor:
 
     def mend(self) -> None:
         """Start again what died."""
-        if any([room.mend() for room in self.rooms]):
+        changed = [room for room in self.rooms if room.mend()]
+        if changed:
             self._tell()
 
     def run(self) -> None:
@@ -195,6 +199,7 @@ def serve(
     with _only_one(settings.data):
         supervisor = Supervisor(settings, program)
         if threading.current_thread() is threading.main_thread():
+            logs.configure(settings.log_level)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stopping.set())
         try:

@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlalchemy import func, select
 
 from numbering import infer
-from numbering.dicom.deliver import Destination, send
+from numbering.dicom.deliver import Destination, Outcome, send
 from numbering.dicom.encode import Written, encode, write_objects
 from numbering.dicom.read import read_series
 from numbering.errors import QuarantinedInput, ReasonCode
@@ -188,7 +188,7 @@ def deliver_object(node: Node, delivery_id: str) -> None:
     with bind(**context, attempt=claim.attempt):
         try:
             (sent,) = send([path], Destination.parse(destination), settings.ae_title)
-            delivered, answer = sent.ok, sent.answer
+            delivered, answer = sent.outcome is Outcome.DELIVERED, sent.text
         except Exception as error:  # noqa: BLE001 - a peer may break in any way: the object stays due
             delivered, answer = False, reason_of(error).text
         try:

@@ -76,7 +76,7 @@ def release_held(node: Node) -> None:
 def ring(node: Node) -> None:
     """Ring for every row that is due and was not rung for, or whose message must be lost."""
     with writing(node.engine) as session:
-        waiting = [*_waiting_jobs(session), *_waiting_deliveries(session)]
+        waiting: list[Job | Delivery] = [*_waiting_jobs(session), *_waiting_deliveries(session)]
         forgotten = _Forgotten(node)
         due = [row for row in waiting if forgotten(row)]
         for row in due:

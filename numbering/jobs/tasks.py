@@ -19,7 +19,7 @@ STEPS: dict[str, Callable[[Node, str], None]] = {NUMBER: number_job, ENCODE: enc
 def register(app: Celery, node: Node) -> None:
     """Add the tasks of this node to its Celery application."""
     for name, step in STEPS.items():
-        app.task(_task(step, node, name), name=name, ignore_result=True)
+        app.task(name=name, ignore_result=True)(_task(step, node, name))
 
 
 def _task(step: Callable[[Node, str], None], node: Node, name: str) -> Callable[[str], None]:

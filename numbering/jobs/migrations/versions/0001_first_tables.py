@@ -59,22 +59,21 @@ def upgrade() -> None:
             ["jobs.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("series_uid", "part", "revision", name="uq_jobs_series_part_revision"),
+        sa.UniqueConstraint("study_uid", "series_uid", "part", "revision", name="uq_jobs_part_revision"),
     )
     op.create_index(op.f("ix_jobs_series_uid"), "jobs", ["series_uid"], unique=False)
     op.create_index("ix_jobs_state_not_before", "jobs", ["state", "not_before"], unique=False)
     op.create_index(op.f("ix_jobs_study_uid"), "jobs", ["study_uid"], unique=False)
     op.create_table(
         "series",
-        sa.Column("series_uid", sa.String(length=64), nullable=False),
         sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("series_uid", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("first_arrival", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_arrival", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("series_uid"),
+        sa.PrimaryKeyConstraint("study_uid", "series_uid"),
     )
     op.create_index(op.f("ix_series_state"), "series", ["state"], unique=False)
-    op.create_index(op.f("ix_series_study_uid"), "series", ["study_uid"], unique=False)
     op.create_table(
         "job_images",
         sa.Column("job_id", sa.String(length=36), nullable=False),
@@ -146,7 +145,6 @@ def downgrade() -> None:
     op.drop_table("objects")
     op.drop_index(op.f("ix_job_images_sop_uid"), table_name="job_images")
     op.drop_table("job_images")
-    op.drop_index(op.f("ix_series_study_uid"), table_name="series")
     op.drop_index(op.f("ix_series_state"), table_name="series")
     op.drop_table("series")
     op.drop_index(op.f("ix_jobs_study_uid"), table_name="jobs")
