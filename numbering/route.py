@@ -144,16 +144,17 @@ def _view_unknown(image: Image, said: list[tuple[str, Projection]]) -> Reason:
     )
     return Reason(
         ReasonCode.VIEW_UNKNOWN,
-        f"SOP instance {image.sop_instance_uid}: {found}; expected a header that says AP, PA or lateral. Set ViewPosition "
-        "(0018,5101) or PatientOrientation (0020,0020) and send the film again under a new SOP Instance UID.",
+        f"SOP instance {image.sop_instance_uid}: {found}; expected a header that says AP, PA or lateral. Set "
+        "ViewPosition (0018,5101) or PatientOrientation (0020,0020) and send the film again under a new SOP Instance "
+        "UID.",
     )
 
 
 def _no_pipeline(image: Image, view: View | None, found: str) -> _Verdict:
     installed = "; ".join(f"{card.name}: {', '.join(sorted(card.modalities))} {_views(card)}" for card in CARDS)
     text = (
-        f"SOP instance {image.sop_instance_uid}: found {found}; expected input for an installed pipeline ({installed}). "
-        "It is stored and stays unnumbered: nothing needs to be done unless its header is wrong."
+        f"SOP instance {image.sop_instance_uid}: found {found}; expected input for an installed pipeline "
+        f"({installed}). It is stored and stays unnumbered: nothing needs to be done unless its header is wrong."
     )
     return _Verdict(Status.UNSUITABLE, view, reason=Reason(ReasonCode.NO_PIPELINE_INSTALLED, text))
 

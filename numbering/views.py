@@ -96,8 +96,10 @@ _FRONTAL_WORDS = {
     r"|\bcoronal\w*|\bvoorachterwaarts\w*|\bvoor achterwaarts\w*|正面|正位|前後|前后|정면|전후",
 }
 _LATERAL_WORDS = (
-    r"\blat\b|\blateral\w*|\blaterale?s?\b|\bllat\b|\brlat\b|\bseitl\w*|\bseite\b|\bseitenbild\b|\bprofile?\b|\bprofilo\b"
-    r"|\bperfil\b|\bzijdelings\w*|\bzijwaarts\w*|\bdwars\w*|\bll\b|\bsagittal\w*|\bswimmers?\b|\bflexion\b|\bextension\b"
+    r"\blat\b|\blateral\w*|\blaterale?s?\b|\bllat\b|\brlat\b|\bseitl\w*|\bseite\b|\bseitenbild\b|\bprofile?\b"
+    r"|\bprofilo\b"
+    r"|\bperfil\b|\bzijdelings\w*|\bzijwaarts\w*|\bdwars\w*|\bll\b|\bsagittal\w*|\bswimmers?\b|\bflexion\b"
+    r"|\bextension\b"
     r"|\binklination\b|\breklination\b|側面|侧位|側位|측면"
 )
 _OBLIQUE_WORDS = (
@@ -106,30 +108,46 @@ _OBLIQUE_WORDS = (
 )
 
 _CERVICAL = (
-    r"\bc ?spine\b|\bc sp\b|\bcspine\b|\bcerv\w*|\bhws\b|\bhalswirbel\w*|\bnekwervel\w*|\bcwk\b|\bcwz\b|\bhalswervel\w*"
+    r"\bc ?spine\b|\bc sp\b|\bcspine\b|\bcerv\w*|\bhws\b|\bhalswirbel\w*|\bnekwervel\w*|\bcwk\b|\bcwz\b"
+    r"|\bhalswervel\w*"
     r"|頚椎|頸椎|颈椎|경추"
 )
 _BELOW_THE_NECK = (
-    r"\b[lt] ?spine\b|\bl ?s ?spine\b|\bt ?l ?spine\b|\bc ?t ?spine\b|\bs ?spine\b|\blumb\w*|\blomb\w*|\blws\b|\bbws\b"
-    r"|\blwk\b|\bbwk\b|\blwz\b|\blendenwirbel\w*|\bbrustwirbel\w*|\bthoracolumb\w*|\bthoracic ?spine\b|\bdorso ?lo?umb\w*"
-    r"|\bsacr\w*|\bsakr\w*|\bcoccyx\b|\bwhole ?spine\b|\bwhole ?body\b|\bfull ?spine\b|\bentire ?spine\b|\bscolio\w*|\bskolio\w*"
-    r"|\bescolio\w*|\bws ?ganz\b|\bwirbelsaulenganz\w*|\bganzwirbel\w*|\bpelvi\w*|\bbecken\w*|\bbassin\b|\bbacino\b|\bbekken\b"
-    r"|\babdom\w*|\bbauch\w*|\bkub\b|\btelerachi\w*|\beos\b|腰椎|腰仙椎|胸椎|胸腰椎|仙骨|骶|骨盤|骨盆|腹部|全脊椎|全脊柱|요추|흉추|천추|전척추|골반|복부"
+    r"\b[lt] ?spine\b|\bl ?s ?spine\b|\bt ?l ?spine\b|\bc ?t ?spine\b|\bs ?spine\b|\blumb\w*|\blomb\w*|\blws\b"
+    r"|\bbws\b"
+    r"|\blwk\b|\bbwk\b|\blwz\b|\blendenwirbel\w*|\bbrustwirbel\w*|\bthoracolumb\w*|\bthoracic ?spine\b"
+    r"|\bdorso ?lo?umb\w*"
+    r"|\bsacr\w*|\bsakr\w*|\bcoccyx\b|\bwhole ?spine\b|\bwhole ?body\b|\bfull ?spine\b|\bentire ?spine\b"
+    r"|\bscolio\w*|\bskolio\w*"
+    r"|\bescolio\w*|\bws ?ganz\b|\bwirbelsaulenganz\w*|\bganzwirbel\w*|\bpelvi\w*|\bbecken\w*|\bbassin\b"
+    r"|\bbacino\b|\bbekken\b"
+    r"|\babdom\w*|\bbauch\w*|\bkub\b|\btelerachi\w*|\beos\b|腰椎|腰仙椎|胸椎|胸腰椎|仙骨|骶|骨盤|骨盆|腹部|全脊椎|全脊柱|요추|흉추|천추|전척추|골반"
+    r"|복부"
 )
 _SPINE = (
-    r"\bspine\b|\bspinal\b|\bvertebr\w*|\bwirbel\w*|\bws\b|\brachis\b|\brachide\b|\bcolumna\b|\bcolonna\b|\bcolonne\b|\bcoluna\b"
+    r"\bspine\b|\bspinal\b|\bvertebr\w*|\bwirbel\w*|\bws\b|\brachis\b|\brachide\b|\bcolumna\b|\bcolonna\b"
+    r"|\bcolonne\b|\bcoluna\b"
     r"|\braquis\b|\braqui\w*|\bwervel\w*|脊椎|脊柱|척추"
 )
 _OTHER = (
-    r"\bchest\b|\bthorax\b|\bthoraces\b|\blungs?\b|\bpoumons?\b|\btorax\b|\btorace\b|\bribs?\b|\brippen\w*|\bhemithorax\b|\bheart\b"
-    r"|\bhands?\b|\bhand\w*gelenk\w*|\bmains?\b|\bmano\b|\bmao\b|\bfingers?\b|\bthumb\b|\bdaumen\b|\bwrists?\b|\bcarp\w*|\bpols\b"
-    r"|\bknees?\b|\bknie\w*|\bgenoux?\b|\brodilla\b|\bginocchio\b|\bjoelho\b|\bpatella\b|\bskull\b|\bschadel\w*|\bcrane\b|\bcraneo\b"
-    r"|\bcranio\b|\bhead\b|\bkopf\b|\btete\b|\bbrain\b|\bbreast\b|\bmamm\w*|\bfoot\b|\bfeet\b|\bfuss\w*|\bfuß\w*|\bpieds?\b|\bpiede?\b"
-    r"|\bvoet\w*|\btoes?\b|\bankles?\b|\bsprunggelenk\w*|\bcheville\b|\btobillo\b|\bcaviglia\b|\benkel\b|\bcalcaneus\b|\bheel\b"
-    r"|\bshoulders?\b|\bschulter\w*|\bepaule\b|\bhombro\b|\bspalla\b|\bombro\b|\bschouder\w*|\bclavic\w*|\bscapula\b|\belbow\w*"
-    r"|\bellenbogen\w*|\bcoude\b|\bcodo\b|\bgomito\b|\bcotovelo\b|\bforearm\b|\bunterarm\b|\bhumerus\b|\barm\b|\bradius\b|\bulna\b"
-    r"|\bhips?\b|\bhuft\w*|\bhanches?\b|\bcadera\b|\banca\b|\bquadril\b|\bfemur\b|\btibia\b|\bfibula\b|\bleg\b|\blegs\b|\bthigh\b|\bextremit\w*|\bjaw\b|\bmandib\w*|\bmaxilla\b|\bteeth\b|\bdental\b"
-    r"|\bsinus\w*|\bnasal\b|\bnase\w*|\borbit\w*|\bface\b|\bfacial\b|胸部|手部|手関節|膝|頭部|头部|頭蓋|颅骨|肩|肘|足|踝|乳|흉부|손|무릎|두개|어깨|팔꿈치|발목|유방"
+    r"\bchest\b|\bthorax\b|\bthoraces\b|\blungs?\b|\bpoumons?\b|\btorax\b|\btorace\b|\bribs?\b|\brippen\w*"
+    r"|\bhemithorax\b|\bheart\b"
+    r"|\bhands?\b|\bhand\w*gelenk\w*|\bmains?\b|\bmano\b|\bmao\b|\bfingers?\b|\bthumb\b|\bdaumen\b|\bwrists?\b"
+    r"|\bcarp\w*|\bpols\b"
+    r"|\bknees?\b|\bknie\w*|\bgenoux?\b|\brodilla\b|\bginocchio\b|\bjoelho\b|\bpatella\b|\bskull\b|\bschadel\w*"
+    r"|\bcrane\b|\bcraneo\b"
+    r"|\bcranio\b|\bhead\b|\bkopf\b|\btete\b|\bbrain\b|\bbreast\b|\bmamm\w*|\bfoot\b|\bfeet\b|\bfuss\w*"
+    r"|\bfuß\w*|\bpieds?\b|\bpiede?\b"
+    r"|\bvoet\w*|\btoes?\b|\bankles?\b|\bsprunggelenk\w*|\bcheville\b|\btobillo\b|\bcaviglia\b|\benkel\b"
+    r"|\bcalcaneus\b|\bheel\b"
+    r"|\bshoulders?\b|\bschulter\w*|\bepaule\b|\bhombro\b|\bspalla\b|\bombro\b|\bschouder\w*|\bclavic\w*"
+    r"|\bscapula\b|\belbow\w*"
+    r"|\bellenbogen\w*|\bcoude\b|\bcodo\b|\bgomito\b|\bcotovelo\b|\bforearm\b|\bunterarm\b|\bhumerus\b|\barm\b"
+    r"|\bradius\b|\bulna\b"
+    r"|\bhips?\b|\bhuft\w*|\bhanches?\b|\bcadera\b|\banca\b|\bquadril\b|\bfemur\b|\btibia\b|\bfibula\b|\bleg\b"
+    r"|\blegs\b|\bthigh\b|\bextremit\w*|\bjaw\b|\bmandib\w*|\bmaxilla\b|\bteeth\b|\bdental\b"
+    r"|\bsinus\w*|\bnasal\b|\bnase\w*|\borbit\w*|\bface\b|\bfacial\b|胸部|手部|手関節|膝|頭部|头部|頭蓋|颅骨|肩|肘|足|踝|乳|흉부|손|무릎"
+    r"|두개|어깨|팔꿈치|발목|유방"
 )
 
 

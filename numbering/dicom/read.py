@@ -116,7 +116,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _grouped(headers: Iterable[tuple[str, str, Image]]) -> list[Series]:
-    first = {}
+    first: dict[str, tuple[str, str, Image]] = {}
     for study, series, image in headers:
         first.setdefault(image.sop_instance_uid, (study, series, image))
     ordered = sorted(first.values(), key=lambda header: (header[1], header[0], *_place(header[2])))
