@@ -10,7 +10,6 @@ needs=(
     Orthanc:orthanc
     /usr/share/orthanc/plugins/libOrthancDicomWeb.so:orthanc-dicomweb
     /usr/lib/postgresql:postgresql
-    chromium:chromium
     libGL.so.1:libgl1
     libgthread-2.0.so.0:libglib2.0-0
 )
