@@ -195,8 +195,9 @@ def running_archive(
 ) -> Iterator[Archive]:
     """Start Orthanc in `folder`, and stop it at the end.
 
-    `modalities` gives the port of each AE title that may call (and be called); by default NUMBERING on no
-    particular port. A folder may be used again: the archive still holds what it held. Raises `ArchiveError` when Orthanc is missing or does not start.
+    `modalities` gives the port of each AE title that may call (and be called); by default NUMBERING on no particular
+    port. A folder may be used again: the archive still holds what it held. Raises `ArchiveError` when Orthanc is
+    missing or does not start.
     """
     if missing := _missing():
         raise ArchiveError(f"this needs {' and '.join(missing)}: apt-get install orthanc orthanc-dicomweb")

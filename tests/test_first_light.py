@@ -1,0 +1,159 @@
+"""The whole way, with a real node, a real archive and the real model: a film goes in, its numbering comes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import generate_uid
+
+from numbering.dicom.deliver import Destination, Outcome, send
+from numbering.jobs.states import State
+from numbering.phantom.generate import generate
+from tests.archive import Archive, free_port, running_archive
+from tests.service import NODE_AE_TITLE, RunningNode, running_node
+
+REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
+PRESENTATION = "1.2.840.10008.5.1.4.1.1.11.1"
+QUIET_SECONDS = 0.5
+PATIENCE_SECONDS = 90.0
+SEED = 1
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningNode, Archive]]:
+    """A node and the archive that it delivers to; the archive may also call the node."""
+    folder = tmp_path_factory.mktemp("site")
+    port = free_port()
+    with (
+        running_archive(folder / "archive", {NODE_AE_TITLE: port, "MODALITY": free_port()}) as archive,
+        running_node(
+            folder / "node", port=port, archive=archive.destination, quiet_seconds=QUIET_SECONDS, sweep_seconds=0.2
+        ) as node,
+    ):
+        yield node, archive
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated lumbar AP film."""
+    (patient,) = generate(tmp_path_factory.mktemp("phantom"), seed=SEED, count=1, views=("ap",), field_of_view="lumbar")
+    (film,) = patient.rglob("*.dcm")
+    return film
+
+
+@pytest.fixture
+def film(simulated: Path, tmp_path: Path) -> Path:
+    """The simulated film as a new study, so that no test meets another's results."""
+    ds = dcmread(simulated)
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = generate_uid(), generate_uid(), generate_uid()
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.save_as(tmp_path / "film.dcm")
+    return tmp_path / "film.dcm"
+
+
+def study_of(film: Path) -> str:
+    return str(dcmread(film, stop_before_pixels=True).StudyInstanceUID)
+
+
+def give(film: Path, destination: str) -> None:
+    (sent,) = send([film], Destination.parse(destination), "MODALITY")
+    assert sent.outcome is Outcome.DELIVERED, sent.text
+
+
+def has_results(held: Mapping[str, str]) -> bool:
+    return {REPORT, PRESENTATION} <= set(held.values())
+
+
+def jobs_of(study_uid: str, node: RunningNode) -> int:
+    return sum(row.study_instance_uid == study_uid for row in node.rows())
+
+
+def settle() -> None:
+    """Longer than a node needs to begin on something new."""
+    time.sleep(4 * QUIET_SECONDS)
+
+
+def test_a_film_comes_back_as_report_and_presentation_state_in_its_study(
+    site: tuple[RunningNode, Archive], film: Path, tmp_path: Path
+) -> None:
+    node, archive = site
+    give(film, archive.destination)
+    give(film, node.destination)
+    held = archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
+
+    source = dcmread(film, stop_before_pixels=True)
+    assert sorted(held.values()) == sorted([source.SOPClassUID, REPORT, PRESENTATION])
+    assert archive.studies().count(source.StudyInstanceUID) == 1
+    report, state = (
+        dcmread(archive.download(uid, tmp_path))
+        for wanted in (REPORT, PRESENTATION)
+        for uid, sop_class in held.items()
+        if sop_class == wanted
+    )
+    assert report.ConceptNameCodeSequence[0].CodeValue == "126000"
+    evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+    assert evidence.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    shown = state.ReferencedSeriesSequence[0].ReferencedImageSequence[0]
+    assert shown.ReferencedSOPInstanceUID == source.SOPInstanceUID
+    assert report.PatientID == state.PatientID == source.PatientID
+
+
+def test_a_film_sent_twice_is_numbered_once(site: tuple[RunningNode, Archive], film: Path) -> None:
+    node, archive = site
+    give(film, node.destination)
+    give(film, node.destination)
+    held = archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
+    give(film, node.destination)
+    settle()
+    assert archive.instances(study_of(film)) == held
+    assert jobs_of(study_of(film), node) == 1
+
+
+def test_the_archive_may_forward_the_film_and_send_our_results_back(
+    site: tuple[RunningNode, Archive], film: Path
+) -> None:
+    node, archive = site
+    give(film, archive.destination)
+    archive.forward(study_of(film), NODE_AE_TITLE)
+    held = archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
+    archive.forward(study_of(film), NODE_AE_TITLE)
+    settle()
+    assert archive.instances(study_of(film)) == held
+    assert jobs_of(study_of(film), node) == 1
+
+
+def test_what_was_received_while_the_archive_was_away_is_delivered_when_it_is_back(film: Path, tmp_path: Path) -> None:
+    with running_archive(tmp_path / "archive") as archive:
+        away = archive.destination
+    with running_node(
+        tmp_path / "node",
+        port=free_port(),
+        archive=away,
+        quiet_seconds=0.1,
+        sweep_seconds=0.2,
+        delivery_retry_seconds=0.2,
+    ) as node:
+        give(film, node.destination)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not any(row.state == State.ENCODED for row in node.rows()):
+            assert time.monotonic() < deadline, node.rows()
+            time.sleep(0.1)
+        dicom_port = Destination.parse(away).port
+        with running_archive(tmp_path / "archive", dicom_port=dicom_port) as archive:
+            archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
+
+
+def test_no_message_of_the_node_names_the_patient(site: tuple[RunningNode, Archive], film: Path) -> None:
+    node, archive = site
+    ds = dcmread(film)
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = "SECRET^NAME", "SECRETID", "19010203"
+    ds.save_as(film)
+    give(film, node.destination)
+    archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
+    said = node.log_file.read_text()
+    assert study_of(film) in said or dcmread(film).SeriesInstanceUID in said
+    assert not [secret for secret in ("SECRET", "19010203") if secret in said]
