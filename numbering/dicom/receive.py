@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 
@@ -100,9 +101,14 @@ class Receiver:
         self.port: int = server.socket.getsockname()[1] if server.socket else settings.port
         log.info("receiver started", ae_title=settings.ae_title, host=settings.host, port=self.port)
 
+    @property
+    def associations(self) -> list[Association]:
+        """The associations that are open now."""
+        return list(self._ae.active_associations)
+
     def stop(self, grace_seconds: float = 10.0) -> None:
         """Take no new associations, give the running ones this long to end, then abort them."""
-        running = list(self._ae.active_associations)
+        running = self.associations
         self._server.shutdown()
         deadline = time.monotonic() + grace_seconds
         for assoc in running:
