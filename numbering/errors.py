@@ -23,6 +23,7 @@ class ReasonCode(StrEnum):
     OWN_RESULT = "own-result"
     NOT_AN_IMAGE = "not-an-image"
     UNREADABLE_HEADER = "unreadable-header"
+    NOT_ASKED_FOR = "not-asked-for"
     # held: waits for information until its time-out
     VIEW_UNKNOWN = "view-unknown"
     SERIES_INCOMPLETE = "series-incomplete"

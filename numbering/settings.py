@@ -101,3 +101,18 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process, read once from environment and file."""
     return Settings()
+
+
+def origins(current: Settings) -> dict[str, str]:
+    """Where each value came from: ``command line or default`` of this process, a variable, a file or the default."""
+    toml = os.environ.get("NUMBERING_SETTINGS")
+    in_file = TomlConfigSettingsSource(Settings, Path(toml))() if toml else {}
+    found = {}
+    for name in Settings.model_fields:
+        if f"NUMBERING_{name.upper()}" in {key.upper() for key in os.environ}:
+            found[name] = "environment"
+        elif name in in_file:
+            found[name] = str(toml)
+        else:
+            found[name] = "default" if name not in current.model_fields_set else "command line"
+    return found

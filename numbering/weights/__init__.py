@@ -32,7 +32,7 @@ class WeightsFile(BaseModel):
 
 
 class Entry(BaseModel):
-    """One model. ``torch`` is the safetensors file; ``openvino`` the IR's description and its weights.
+    """One model. ``torch`` is the safetensors file; ``openvino`` the IR's description and its weights (None: not made).
 
     ``operating_point`` holds the thresholds and the calibration fixed on validation data; ``figures`` what ``numbering
     evaluate`` printed for these very files, with its command, data, seed and date.
@@ -45,7 +45,7 @@ class Entry(BaseModel):
     architecture: str
     classes: tuple[str, ...]
     torch: WeightsFile
-    openvino: tuple[WeightsFile, WeightsFile]
+    openvino: tuple[WeightsFile, WeightsFile] | None
     trained_on: str
     training_command: str
     intended_use: str

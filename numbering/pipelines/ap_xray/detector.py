@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from numbering.errors import ReasonCode, TryAgainLater
 from numbering.geometry import intersection_over_union
 from numbering.pipelines.ap_xray.preprocess import letterbox
 from numbering.weights import Entry
@@ -53,6 +54,11 @@ class OpenVinoNetwork:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import: no telemetry
         import openvino
 
+        if entry.openvino is None:
+            raise TryAgainLater(
+                ReasonCode.MODEL_UNAVAILABLE,
+                f"{entry.name}: no OpenVINO IR, expected one for a CPU; make it with `numbering models install`",
+            )
         description, weights = entry.openvino
         core = openvino.Core()
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
@@ -155,10 +161,13 @@ class Detector:
 
 
 def open_network(entry: Entry, device: str = "auto", threads: int = 0) -> Network:
-    """torch on a GPU when there is one and ``device`` allows it, else OpenVINO on the CPU."""
+    """torch on a GPU when there is one and ``device`` allows it, else OpenVINO on the CPU.
+
+    Weights without an IR (just trained, not installed) run in torch on the CPU.
+    """
     if device == "cuda" or (device == "auto" and _gpu_present()):
         return TorchNetwork(entry, "cuda")
-    return OpenVinoNetwork(entry, threads)
+    return OpenVinoNetwork(entry, threads) if entry.openvino else TorchNetwork(entry, "cpu")
 
 
 def _gpu_present() -> bool:

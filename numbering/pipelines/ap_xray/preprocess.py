@@ -15,7 +15,7 @@ from PIL import Image
 
 GREY_PERCENTILES = (0.5, 99.5)
 COLLIMATED_FRACTION = 0.02
-"""A border row or column is shutter when its grey range (5th to 95th percentile) is below this share of the film's."""
+"""A border row or column is shutter when its grey range (20th to 80th percentile) is below this share of the film's."""
 PADDING_GREY = 114
 """Grey of the letterbox, the value that ultralytics pads with in training."""
 
@@ -44,20 +44,26 @@ class Letterbox:
 def collimated_region(image: NDArray[np.float32]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom (exclusive) of what lies inside flat shutters; the whole film when none is found.
 
-    A shutter is a run of border rows or columns with hardly any contrast. At most 40 % of either side is cut.
+    A shutter is a run of border rows or columns with hardly any contrast. At most 40 % of either side is cut. Rows are
+    judged inside the columns found so far and the other way round, so that shutters on all four sides are found.
     """
     low, high = np.percentile(image, GREY_PERCENTILES)
     flat = COLLIMATED_FRACTION * max(float(high - low), 1e-6)
-    bounds = []
-    for axis in (1, 0):
-        rows = image if axis == 1 else image.T
-        contrast = np.percentile(rows, 95, axis=1) - np.percentile(rows, 5, axis=1)
-        limit = int(0.4 * len(contrast))
-        first = next((i for i, c in enumerate(contrast[:limit]) if c > flat), limit)
-        last = next((i for i, c in enumerate(contrast[::-1][:limit]) if c > flat), limit)
-        bounds.append((first, len(contrast) - last))
-    (top, bottom), (left, right) = bounds
+    rows, columns = image.shape
+    left, top, right, bottom = 0, 0, columns, rows
+    for _ in range(2):
+        top, bottom = _open_span(image[:, left:right], flat)
+        left, right = _open_span(image[top:bottom].T, flat)
     return left, top, right, bottom
+
+
+def _open_span(lines: NDArray[np.float32], flat: float) -> tuple[int, int]:
+    """First and last (exclusive) line whose grey values differ by more than ``flat``."""
+    spread = np.percentile(lines, 80, axis=1) - np.percentile(lines, 20, axis=1)
+    limit = int(0.4 * len(spread))
+    first = next((i for i, contrast in enumerate(spread[:limit]) if contrast > flat), limit)
+    last = next((i for i, contrast in enumerate(spread[::-1][:limit]) if contrast > flat), limit)
+    return first, len(spread) - last
 
 
 def window_to_grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:

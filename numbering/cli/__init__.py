@@ -1,0 +1,32 @@
+"""The command line. Each command parses, calls one function and prints; progress goes to stderr, the answer to stdout.
+
+Exit codes: 0 done (abstentions included), 1 something failed, 2 the command was misused.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from numbering.cli import machine, model, node
+
+app = typer.Typer(
+    name="numbering",
+    help="Says which vertebra is which, how sure it is, and on what the count rests. Research use only.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command, name, example in (
+    (node.demo, "demo", "numbering demo --out demo"),
+    (node.serve, "serve", "numbering serve --data /var/lib/numbering --archive ORTHANC@127.0.0.1:4242"),
+    (node.run, "run", "numbering run ~/films --out results --json -"),
+    (node.send, "send", "numbering send ~/films --to ORTHANC@127.0.0.1:4242"),
+    (node.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7"),
+    (model.train, "train", "numbering train ap-xray --data aasce --out work/ap.safetensors --hours 2 --resume"),
+    (model.evaluate, "evaluate", "numbering evaluate ap-xray --data aasce --json figures.json --gallery failures.png"),
+    (machine.show_settings, "settings", "NUMBERING_PORT=104 numbering settings"),
+    (machine.doctor, "doctor", "numbering doctor --json -"),
+):
+    app.command(name, epilog=f"Example: {example}")(command)
+app.add_typer(model.models_app, name="models")

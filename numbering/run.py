@@ -1,0 +1,113 @@
+"""``numbering run``: number files and folders without a network, a database or a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from numbering.dicom.encode import encode, write_objects
+from numbering.dicom.pixels import radiographs
+from numbering.dicom.read import Unreadable, read_folder
+from numbering.errors import NumberingError, Reason, ReasonCode
+from numbering.infer import number
+from numbering.pictures import draw_film
+from numbering.pipelines import Card, Pipeline
+from numbering.report import RunReport, SeriesEntry, WrittenObject, series_entry, unanswered_entry
+from numbering.result import NumberingResult, Origin, Status
+from numbering.route import Assignment, route
+from numbering.study import Radiograph, Series
+
+
+@dataclass
+class Run:
+    """What came of a run: the report, the files that are not DICOM images, and whether anything failed."""
+
+    report: RunReport
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a series failed (an abstention or a refusal is an answer, not a failure)."""
+        return any(entry.status is Status.FAILED for study in self.report.studies for entry in study.series)
+
+
+class Pipelines:
+    """Pipelines, loaded once each when they are first needed."""
+
+    def __init__(self, device: str = "auto", threads: int = 0) -> None:
+        self._device, self._threads = device, threads
+        self._loaded: dict[str, Pipeline] = {}
+
+    def of(self, card: Card) -> Pipeline:
+        """The loaded pipeline of this card."""
+        if card.name not in self._loaded:
+            self._loaded[card.name] = card.load(self._device, self._threads)
+        return self._loaded[card.name]
+
+
+def run(
+    paths: Iterable[Path],
+    out: Path,
+    pipelines: Pipelines,
+    *,
+    only: str | None = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Run:
+    """Number everything found at these paths; objects and pictures go to ``out``.
+
+    The objects are dated by the images they rest on, so that the same input always gives the same bytes. ``progress``
+    is told what was done, how many assignments are done, and of how many.
+    """
+    series, unreadable = read_folder(paths)
+    assignments = [assignment for one in series for assignment in route(one)]
+    entries = []
+    for done, assignment in enumerate(assignments):
+        progress(assignment.series.series_instance_uid, done, len(assignments))
+        entries.append((assignment.series.study_instance_uid, _entry(assignment, out, pipelines, only)))
+    progress("done", len(assignments), len(assignments))
+    return Run(RunReport.of(entries), unreadable)
+
+
+def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | None) -> SeriesEntry:
+    series, card = assignment.series, assignment.card
+    if card is None:
+        return unanswered_entry(series, assignment.status, assignment.reason, view=assignment.view)
+    if only and card.name != only:
+        text = f"series {series.series_instance_uid}: left out, because only {only} was asked for"
+        reason = Reason(ReasonCode.NOT_ASKED_FOR, text)
+        return unanswered_entry(series, Status.UNSUITABLE, reason, view=assignment.view, pipeline=card.name)
+    try:
+        films = radiographs(series)
+        result = number(
+            assignment,
+            pipelines.of(card),
+            origin=Origin.RUN,
+            created_at=acquired(series),
+            radiographs=lambda _: films,
+        )
+        return series_entry(result, _write(result, series, films, out))
+    except NumberingError as error:
+        return unanswered_entry(series, Status.FAILED, error.reason, view=assignment.view, pipeline=card.name)
+
+
+def acquired(series: Series) -> datetime:
+    """When the latest of these images was taken; the epoch when no header says."""
+    times = [image.acquired for image in series.images if image.acquired is not None]
+    return max(times, default=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def _write(result: NumberingResult, series: Series, films: Sequence[Radiograph], out: Path) -> list[WrittenObject]:
+    sources = {image.sop_instance_uid: image.path for image in series.images}
+    written = write_objects(encode(result, sources), out)
+    for film in films:
+        draw_film(film, result.findings, out / "pictures" / f"{film.name.replace('#', '_')}.png")
+    return [
+        WrittenObject(
+            sop_class=one.sop_class_uid,
+            sop_instance_uid=one.sop_instance_uid,
+            path=str(one.path.relative_to(out)),
+        )
+        for one in written
+    ]
