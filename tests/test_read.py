@@ -114,7 +114,7 @@ def bomb(path: Path) -> Path:
 
 
 def test_a_deflated_file_that_grows_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numbering.dicom.part10.inflate.__defaults__", (2**24,))
+    monkeypatch.setattr("numbering.dicom.part10.INFLATED_LIMIT", 2**24)
     with pytest.raises(UnsuitableStudy, match="bomb.dcm"):
         read_header(bomb(tmp_path / "bomb.dcm"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 from pydicom.errors import InvalidDicomError
 
@@ -19,6 +20,7 @@ BROKEN_DICOM: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
     struct.error,
+    zlib.error,
 )
 """pydicom and the decoders promise no exception of their own: these were met on damaged files."""
 

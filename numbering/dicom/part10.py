@@ -5,12 +5,12 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from typing import BinaryIO
 
 from pydicom import config
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import dcmread
+from pydicom.filereader import _read_file_meta_info, dcmread, read_preamble
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -61,7 +61,7 @@ def split(data: bytes) -> Part10:
     return Part10(str(meta.TransferSyntaxUID), data[end:])
 
 
-def inflate(data: bytes, limit: int = INFLATED_LIMIT) -> bytes:
+def inflate(data: bytes, limit: int) -> bytes:
     """A deflated data set's bytes (RFC 1951); ``ValueError`` when broken, or larger than ``limit`` bytes."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -73,30 +73,34 @@ def inflate(data: bytes, limit: int = INFLATED_LIMIT) -> bytes:
     return inflated
 
 
+def refuse_bomb(file: BinaryIO) -> None:
+    """``ValueError`` when a file is deflated and grows beyond `INFLATED_LIMIT`, which pydicom does not look at.
+
+    Reads from the beginning and returns there.
+    """
+    read_preamble(file, force=True)
+    syntax = _read_file_meta_info(file).get("TransferSyntaxUID")
+    if syntax in DEFLATED:
+        inflate(file.read(), INFLATED_LIMIT)
+    file.seek(0)
+
+
 def parse(data: bytes) -> Dataset:
-    """The data set of a whole file with its pixel data, values converted only when they are asked for."""
-    part = split(data)
-    if part.transfer_syntax in DEFLATED:
-        inflate(part.data_set)  # pydicom inflates without a limit: refuse first
-    return dcmread(BytesIO(data))
+    """The data set of a file with its pixel data, values converted only when they are asked for.
+
+    The preamble and the meta information may be missing (PS3.10 7 demands them) where there is a SOP Class UID.
+    Raises one of ``BROKEN_DICOM``.
+    """
+    file = BytesIO(data)
+    refuse_bomb(file)
+    ds = dcmread(file, force=True)
+    if "SOPClassUID" not in ds:
+        raise ValueError("no SOP Class UID (0008,0016)")
+    return _with_transfer_syntax(ds)
 
 
-def parse_file(path: Path) -> Dataset:
-    """Like `parse`, of a file on disk that may also lack its preamble and meta information (PS3.10 7 demands them)."""
-    data = path.read_bytes()
-    try:
-        return parse(data)
-    except ValueError:
-        ds = dcmread(BytesIO(data), force=True)
-        if "SOPClassUID" not in ds:
-            raise
-        return with_transfer_syntax(ds)
-
-
-def with_transfer_syntax(ds: Dataset) -> Dataset:
+def _with_transfer_syntax(ds: Dataset) -> Dataset:
     """Fill in the transfer syntax that a file without meta information was read in."""
-    if not hasattr(ds, "file_meta"):
-        ds.file_meta = FileMetaDataset()
     if "TransferSyntaxUID" not in ds.file_meta:
         implicit, little = ds.original_encoding
         plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian

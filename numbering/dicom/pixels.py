@@ -12,7 +12,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from numbering.dicom.broken import BROKEN_DICOM, UNREADABLE
-from numbering.dicom.part10 import parse_file
+from numbering.dicom.part10 import parse
 from numbering.errors import QuarantinedInput, ReasonCode
 from numbering.study import Image, Radiograph, Series
 
@@ -61,7 +61,7 @@ def stored_values(ds: Dataset) -> NDArray[Any]:
 def _frames(image: Image) -> list[Radiograph]:
     uid = image.sop_instance_uid
     try:
-        ds = parse_file(image.path)
+        ds = parse(image.path.read_bytes())
     except UNREADABLE as error:
         raise _not_decodable(uid, f"the file could not be read again ({type(error).__name__})") from None
     try:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -19,7 +18,7 @@ from pydicom.tag import BaseTag
 
 from numbering.dicom import MANUFACTURER
 from numbering.dicom.broken import BROKEN_DICOM, UNREADABLE
-from numbering.dicom.part10 import DEFLATED, inflate, split
+from numbering.dicom.part10 import refuse_bomb
 from numbering.dicom.pixels import radiographs
 from numbering.errors import Reason, ReasonCode, UnsuitableStudy
 from numbering.study import Image, Series
@@ -146,26 +145,9 @@ def _parse_header(file: BinaryIO) -> tuple[Dataset, bool]:
             return True
         return False
 
-    data: BinaryIO = file
-    if _is_deflated(file):
-        data = BytesIO(_inflated(file))
-    ds = read_partial(data, stop_when=at_pixels, force=True)
+    refuse_bomb(file)
+    ds = read_partial(file, stop_when=at_pixels, force=True)
     return ds, any(length != 0 for length in found)
-
-
-def _is_deflated(file: BinaryIO) -> bool:
-    head = file.read(4096)
-    file.seek(0)
-    with suppress(*BROKEN_DICOM):
-        return split(head).transfer_syntax in DEFLATED
-    return False
-
-
-def _inflated(file: BinaryIO) -> bytes:
-    """The same file, refused when it is an inflation bomb; pydicom inflates it again by itself."""
-    whole = file.read()
-    inflate(split(whole).data_set)
-    return whole
 
 
 def _unreadable(path: Path, found: str) -> UnsuitableStudy:

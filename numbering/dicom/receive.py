@@ -71,9 +71,8 @@ HEAD_LIMIT = 2**28
 """Bytes to which a deflated data set may be inflated to find its identifiers."""
 
 _SERIES = Tag("SeriesInstanceUID")
-_WANTED: list[BaseTag | int] = [
-    Tag(word) for word in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-]
+_IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_WANTED: list[BaseTag | int] = [Tag(keyword) for keyword in _IDENTIFIERS]
 
 
 class RefusedError(Exception):
@@ -182,13 +181,10 @@ def _keep(event: Event, spool: Spool, sop_instance: str) -> Kept:
     transfer_syntax = str(event.context.transfer_syntax)
     data_set: bytes = request.DataSet.getvalue() if request.DataSet is not None else b""
     ids = _identifiers(data_set, transfer_syntax)
-    if (str(ids.get("SOPClassUID")), str(ids.get("SOPInstanceUID"))) != (
-        str(request.AffectedSOPClassUID),
-        sop_instance,
-    ):
+    if (ids["SOPClassUID"], ids["SOPInstanceUID"]) != (str(request.AffectedSOPClassUID), sop_instance):
         raise RefusedError(DOES_NOT_MATCH, "SOP Class or Instance UID differs between command and data")
-    study = _checked(ids.get("StudyInstanceUID"), "Study Instance UID")
-    series = _checked(ids.get("SeriesInstanceUID"), "Series Instance UID")
+    study = _checked(ids["StudyInstanceUID"], "Study Instance UID")
+    series = _checked(ids["SeriesInstanceUID"], "Series Instance UID")
     whole = compose(
         sop_class=str(request.AffectedSOPClassUID),
         sop_instance=sop_instance,
@@ -199,18 +195,19 @@ def _keep(event: Event, spool: Spool, sop_instance: str) -> Kept:
     return spool.keep(study, series, sop_instance, whole)
 
 
-def _identifiers(data_set: bytes, transfer_syntax: str) -> Dataset:
-    """The four UIDs, from the head of a data set in any transfer syntax."""
+def _identifiers(data_set: bytes, transfer_syntax: str) -> dict[str, str]:
+    """The four UIDs by keyword (empty when absent), from the head of a data set in any transfer syntax."""
     try:
         if transfer_syntax in DEFLATED:
             data_set = inflate(data_set, HEAD_LIMIT)
-        return read_dataset(
+        ds = read_dataset(
             BytesIO(data_set),
             transfer_syntax == uid.ImplicitVRLittleEndian,
             transfer_syntax != uid.ExplicitVRBigEndian,
             stop_when=_after_the_identifiers,
             specific_tags=_WANTED,
         )
+        return {keyword: str(ds.get(keyword) or "") for keyword in _IDENTIFIERS}
     except BROKEN_DICOM:
         raise RefusedError(CANNOT_UNDERSTAND, "Data set cannot be parsed in its transfer syntax") from None
 
@@ -220,7 +217,7 @@ def _after_the_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
 
 
 def _checked(value: object, what: str) -> str:
-    if value is None:
+    if not value:
         raise RefusedError(INVALID_IDENTIFIER, f"{what} is missing")
     try:
         return checked_uid(value, what)
