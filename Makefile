@@ -16,6 +16,7 @@ install: $(STAMP) ## Virtual environment with locked dependencies, and this chec
 
 $(STAMP): requirements.lock pyproject.toml
 	@tools/virtual_environment.sh "$(PYTHON)" $(VENV)
+	@echo "Installing the locked dependencies into $(VENV): minutes, the first time"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
