@@ -145,6 +145,7 @@ REASONS = {
     ReasonCode.LOCALIZER: local("R-LOCALIZER", "Localizer, not numbered"),
     ReasonCode.OWN_RESULT: local("R-OWN-RESULT", "Our own result"),
     ReasonCode.NOT_AN_IMAGE: local("R-NOT-IMAGE", "Not an image"),
+    ReasonCode.NOT_ASKED_FOR: local("R-NOT-ASKED", "Not asked for"),
     ReasonCode.UNREADABLE_HEADER: local("R-BAD-HEADER", "Unreadable header"),
     ReasonCode.VIEW_UNKNOWN: local("R-VIEW-UNKNOWN", "View unknown"),
     ReasonCode.SERIES_INCOMPLETE: local("R-INCOMPLETE", "Series incomplete"),

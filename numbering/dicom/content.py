@@ -74,18 +74,14 @@ def uidref(relationship: str, name: Code, value: str) -> Dataset:
 
 
 def num(
-    relationship: str, name: Code, value: float | None, unit: Code = NO_UNITS, *, children: list[Dataset] | None = None
+    relationship: str, name: Code, value: float, unit: Code = NO_UNITS, *, children: list[Dataset] | None = None
 ) -> Dataset:
-    """NUM; a value of None is a measurement failure (CID 42)."""
+    """NUM."""
+    measured = Dataset()
+    measured.MeasurementUnitsCodeSequence = coded(unit)
+    measured.NumericValue = decimal(value)
     item = _item("NUM", relationship, name)
-    item.MeasuredValueSequence = Sequence()
-    if value is None:
-        item.NumericValueQualifierCodeSequence = coded(Code("114006", "DCM", "Measurement failure"))
-    else:
-        measured = Dataset()
-        measured.MeasurementUnitsCodeSequence = coded(unit)
-        measured.NumericValue = decimal(value)
-        item.MeasuredValueSequence.append(measured)
+    item.MeasuredValueSequence = Sequence([measured])
     if children:
         item.ContentSequence = Sequence(children)
     return item

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
@@ -118,6 +119,12 @@ class _File:
         return frozenset((self.sop_class_uid, syntax) for syntax in syntaxes)
 
 
+@dataclass(frozen=True)
+class _NoAssociation:
+    outcome: Outcome
+    why: str
+
+
 def send(
     paths: Iterable[Path], destination: Destination, calling_ae_title: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> list[Sent]:
@@ -143,12 +150,12 @@ def send(
 def echo(destination: Destination, calling_ae_title: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Echoed:
     """Ask the peer whether it is there and would talk to us."""
     association = _associate([build_context(Verification)], destination, calling_ae_title, timeouts)
-    if not association.is_established:
-        return Echoed(Outcome.UNREACHABLE, _why_not(association, destination))
+    if isinstance(association, _NoAssociation):
+        return Echoed(association.outcome, association.why)
     try:
         response = association.send_c_echo()
-    except ValueError:
-        return Echoed(Outcome.REFUSED, f"{destination} does not accept Verification")
+    except RuntimeError:
+        return Echoed(Outcome.UNREACHABLE, f"{destination} ended the association")
     finally:
         _leave(association)
     if "Status" not in response:
@@ -192,9 +199,10 @@ def _send_over_one(
     wanted = sorted(frozenset().union(*(file.contexts for file in files)))
     contexts = [build_context(sop_class, syntax) for sop_class, syntax in wanted]
     association = _associate(contexts, destination, calling_ae_title, timeouts)
-    if not association.is_established:
-        why = _why_not(association, destination)
-        yield from (Sent(file.path, file.sop_instance_uid, Outcome.UNREACHABLE, why) for file in files)
+    if isinstance(association, _NoAssociation):
+        for file in files:
+            text = f"{file.sop_instance_uid}: {association.why}"
+            yield Sent(file.path, file.sop_instance_uid, association.outcome, text)
         return
     try:
         yield from (_store(association, file, destination, timeouts) for file in files)
@@ -231,21 +239,34 @@ def _judged(file: _File, destination: Destination, status: int) -> Sent:
 
 def _associate(
     contexts: list[PresentationContext], destination: Destination, calling_ae_title: str, timeouts: Timeouts
-) -> Association:
+) -> Association | _NoAssociation:
     ae = AE(ae_title=calling_ae_title)
-    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID  # type: ignore[assignment]
+    ae.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
     ae.implementation_version_name = "NUMBERING"
     ae.connection_timeout = timeouts.connection
     ae.acse_timeout = timeouts.association
     ae.dimse_timeout = timeouts.message
     ae.network_timeout = timeouts.network
-    return ae.associate(
-        destination.host,
-        destination.port,
-        contexts=contexts,
-        ae_title=destination.ae_title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
-    )
+    connected: list[bool] = []
+
+    def opened(event: evt.Event) -> None:
+        connected.append(True)
+        _send_at_once(event)
+
+    try:
+        association = ae.associate(
+            destination.host,
+            destination.port,
+            contexts=contexts,
+            ae_title=destination.ae_title,
+            evt_handlers=[(evt.EVT_CONN_OPEN, opened)],
+        )
+    except OSError as error:  # a host name that cannot be resolved
+        return _NoAssociation(Outcome.UNREACHABLE, f"{destination} cannot be reached: {error.strerror or error}")
+    if not association.is_established:
+        return _why_not(association, destination, connected=bool(connected))
+    _keep_responses(association)
+    return association
 
 
 def _send_at_once(event: evt.Event) -> None:
@@ -255,14 +276,35 @@ def _send_at_once(event: evt.Event) -> None:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _why_not(association: Association, destination: Destination) -> str:
+def _keep_responses(association: Association) -> None:
+    """Put a response that pynetdicom's reactor took by mistake back where the sender waits for it.
+
+    The reactor thread may pass its checkpoint just as a message is sent; it then takes the response off the queue,
+    finds that it is no request and drops it, and the sender waits for its time-out (pynetdicom 3.0.4,
+    ``Association._run_reactor``; about 1 in 2,000 stores, more on a busy machine).
+    """
+    serve = association._serve_request
+
+    def serve_or_put_back(msg: Any, context_id: int) -> None:
+        if msg.is_valid_request:
+            serve(msg, context_id)
+        else:
+            association.dimse.msg_queue.put((context_id, msg))
+
+    association._serve_request = serve_or_put_back  # type: ignore[method-assign]
+
+
+def _why_not(association: Association, destination: Destination, *, connected: bool) -> _NoAssociation:
+    if not connected:
+        text = f"{destination} cannot be reached: check host, port and that the peer is running"
+        return _NoAssociation(Outcome.UNREACHABLE, text)
+    if association.rejected_contexts:
+        return _NoAssociation(Outcome.REFUSED, f"{destination} accepts none of these SOP classes and transfer syntaxes")
     if association.is_rejected:
         answer = association.acceptor.primitive
         reason = answer.reason_str if answer is not None else "no reason given"
-        return f"{destination} rejected the association: {reason}"
-    if association.is_aborted:
-        return f"{destination} did not accept the association: aborted, or none of its contexts accepted"
-    return f"{destination} cannot be reached: check host, port and that the peer is running"
+        return _NoAssociation(Outcome.UNREACHABLE, f"{destination} rejected the association: {reason}")
+    return _NoAssociation(Outcome.UNREACHABLE, f"{destination} ended the association before it was made")
 
 
 def _leave(association: Association) -> None:

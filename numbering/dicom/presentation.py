@@ -23,8 +23,11 @@ from numbering.result import NumberingResult, SourceImage, Status
 OUTLINES, NAMES, IMAGE_OVERLAYS = "OUTLINES", "NAMES", "IMAGE OVERLAYS"
 """Graphic layers, bottom to top: the image's own overlays, our outlines, our names."""
 
-NAME_HEIGHT = 1 / 40
-"""Least height of a name's box as a share of the image's longer side: legible on a film fitted to a screen."""
+NAME_HEIGHT = 1 / 60
+"""Height of a name's box as a share of the image's longer side: 18 pixels on a screen 1,080 high."""
+
+CHARACTER_WIDTH = 0.62
+"""Width of a character in heights of its box, a little more than most fonts take."""
 
 _WINDOW = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction")
 _RESCALE = ("RescaleIntercept", "RescaleSlope", "RescaleType")
@@ -65,7 +68,7 @@ def marks_on(result: NumberingResult, sop_instance_uid: str) -> list[Mark]:
     findings = result.findings
     if findings.status is Status.ABSTAINED:
         return [
-            Mark(found.frame, found.box, corners_of(found.box), f"candidate, not numbered {found.score:.2f}")
+            Mark(found.frame, found.box, corners_of(found.box), f"not numbered {found.score:.2f}")
             for found in findings.candidates
             if found.sop_instance_uid == sop_instance_uid
         ]
@@ -190,25 +193,41 @@ def _outline(image: SourceImage, mark: Mark) -> Dataset:
 
 
 def _name_beside(image: SourceImage, mark: Mark) -> Dataset:
-    """Text right of the structure, or left of it where the image ends; level with its middle."""
-    x0, y0, x1, y1 = mark.box
-    height = max(NAME_HEIGHT * max(image.rows, image.columns), (y1 - y0) / 4)
-    width, gap = 0.62 * height * len(mark.name), 0.5 * height
-    to_the_right = x1 + gap + width <= image.columns or x0 - gap - width < 0
-    left = min(x1 + gap, image.columns - width) if to_the_right else x0 - gap - width
-    top = (y0 + y1 - height) / 2
-    edge = (x1 if to_the_right else x0, (y0 + y1) / 2)
-    corners = to_graphic([(left, top), (left + width, top + height), edge])
-    corners = np.clip(corners, 0, [image.columns, image.rows])
+    """The name's box and an invisible anchor at the structure."""
+    place, anchor, justification = _place_beside(image, mark)
+    corners = np.clip(to_graphic([place[:2], place[2:], anchor]), 0, [image.columns, image.rows])
     item = Dataset()
     item.BoundingBoxAnnotationUnits = item.AnchorPointAnnotationUnits = "PIXEL"
     item.UnformattedTextValue = mark.name
     item.BoundingBoxTopLeftHandCorner = _floats(corners[0])
     item.BoundingBoxBottomRightHandCorner = _floats(corners[1])
-    item.BoundingBoxTextHorizontalJustification = "LEFT" if to_the_right else "RIGHT"
+    item.BoundingBoxTextHorizontalJustification = justification
     item.AnchorPoint = _floats(corners[2])
     item.AnchorPointVisibility = "N"
     return item
+
+
+def _place_beside(image: SourceImage, mark: Mark) -> tuple[Box, Point, str]:
+    """Box of the name, its anchor and its justification, in image coordinates.
+
+    Right of the structure and level with its middle; left where there is more room; above (or below) where a
+    structure leaves no room on either side.
+    """
+    x0, y0, x1, y1 = mark.box
+    middle = (y0 + y1) / 2
+    height = NAME_HEIGHT * max(image.rows, image.columns)
+    width, gap = CHARACTER_WIDTH * height * len(mark.name), 0.5 * height
+    right, left = image.columns - x1 - gap, x0 - gap
+    if max(right, left) < width / 2:
+        start = max(0.0, min(x0, image.columns - width))
+        top = y0 - gap - height if y0 - gap - height >= 0 else y1 + gap
+        return (start, top, start + width, top + height), ((x0 + x1) / 2, y0), "LEFT"
+    room = right if right >= min(width, left) else left
+    shrink = min(1.0, room / width)
+    width, half = width * shrink, height * shrink / 2
+    if room == right:
+        return (x1 + gap, middle - half, x1 + gap + width, middle + half), (x1, middle), "LEFT"
+    return (x0 - gap - width, middle - half, x0 - gap, middle + half), (x0, middle), "RIGHT"
 
 
 def _corner_notice() -> Dataset:

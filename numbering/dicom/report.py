@@ -209,20 +209,27 @@ def _disc_group(result: NumberingResult, index: int, disc: NumberedDisc) -> Data
 
 def _measurement_group(result: NumberingResult, index: int, measured: Measurement) -> Dataset:
     """TID 1501 with one measurement (TID 1419) between the levels that are its finding sites."""
-    properties = []
-    unit = content.UNITS[measured.unit]
-    if measured.uncertainty is not None:
-        plus_minus = Code("371884006", "SCT", "+/-, range of measurement uncertainty")
-        properties.append(content.num(HAS_PROPERTIES, plus_minus, measured.uncertainty, unit))
     children = [
         *_tracking(result, f"measurement {index}", measured.name),
         *(content.code(HAS_CONCEPT_MOD, _FINDING_SITE, _structure(level)) for level in measured.levels),
         *_algorithm(result),
-        content.num(CONTAINS, codes.measurement(measured.name), measured.value, unit, children=properties),
+        _value(measured),
     ]
     if measured.reason is not None:
         children.append(content.text(CONTAINS, _COMMENT, measured.reason))
     return content.container(_GROUP, children, template="1501")
+
+
+def _value(measured: Measurement) -> Dataset:
+    """The number with its uncertainty; a failure to measure as a code, for readers stumble over a NUM without value."""
+    name, unit = codes.measurement(measured.name), content.UNITS[measured.unit]
+    if measured.value is None:
+        return content.code(CONTAINS, name, Code("114006", "DCM", "Measurement failure"))
+    properties = []
+    if measured.uncertainty is not None:
+        plus_minus = Code("371884006", "SCT", "+/-, range of measurement uncertainty")
+        properties.append(content.num(HAS_PROPERTIES, plus_minus, measured.uncertainty, unit))
+    return content.num(CONTAINS, name, measured.value, unit, children=properties)
 
 
 _GROUP = Code("125007", "DCM", "Measurement Group")
