@@ -78,6 +78,8 @@ class Archive:
     dicom_port: int
     http_port: int
     process: subprocess.Popen[bytes]
+    client: httpx.Client
+    """Kept open: a new one for each question would cost more than the question."""
 
     @property
     def url(self) -> str:
@@ -99,7 +101,7 @@ class Archive:
         return (self.folder / "orthanc.log").read_text(errors="replace")
 
     def _get(self, path: str, **parameters: Any) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", params=parameters, timeout=30, trust_env=False).raise_for_status()
+        return self.client.get(f"{self.url}{path}", params=parameters).raise_for_status()
 
     def _expanded(self, level: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._get(f"/{level}", expand="true").json()
@@ -120,9 +122,7 @@ class Archive:
         return {_text(instance, "00080018"): _text(instance, "00080016") for instance in tags}
 
     def _query(self, path: str) -> list[dict[str, Any]]:
-        answer = httpx.get(
-            f"{self.dicomweb}{path}", headers={"Accept": "application/dicom+json"}, timeout=30, trust_env=False
-        )
+        answer = self.client.get(f"{self.dicomweb}{path}", headers={"Accept": "application/dicom+json"})
         if answer.status_code == httpx.codes.NOT_FOUND:
             return []
         answer.raise_for_status()
@@ -131,9 +131,7 @@ class Archive:
 
     def download(self, sop_instance_uid: str, into: Path) -> Path:
         """The object as the archive holds it, written to ``<into>/<uid>.dcm``."""
-        found = httpx.post(
-            f"{self.url}/tools/lookup", content=sop_instance_uid, timeout=30, trust_env=False
-        ).raise_for_status()
+        found = self.client.post(f"{self.url}/tools/lookup", content=sop_instance_uid).raise_for_status()
         ids = [match["ID"] for match in found.json() if match["Type"] == "Instance"]
         if not ids:
             raise KeyError(f"the archive holds no instance {sop_instance_uid}")
@@ -143,11 +141,10 @@ class Archive:
 
     def forward(self, study_uid: str, to: str) -> None:
         """Have the archive C-STORE a study to one of its modalities, as a site's routing rule would."""
-        httpx.post(
+        self.client.post(
             f"{self.url}/modalities/{to}/store",
             json={"Resources": [self._study_id(study_uid)], "Synchronous": True, "LocalAet": ARCHIVE_AE_TITLE},
             timeout=120,
-            trust_env=False,
         ).raise_for_status()
 
     def _study_id(self, study_uid: str) -> str:
@@ -216,11 +213,13 @@ def running_archive(
             env={**os.environ, "TCP_NODELAY": "1"},
             cwd=folder,
         )
-    archive = Archive(folder=folder, dicom_port=dicom_port, http_port=http_port, process=process)
+    client = httpx.Client(timeout=30, trust_env=False)
+    archive = Archive(folder=folder, dicom_port=dicom_port, http_port=http_port, process=process, client=client)
     try:
         _wait_until_up(archive)
         yield archive
     finally:
+        client.close()
         process.terminate()
         try:
             process.wait(timeout=20)
