@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from numbering.dicom.pixels import radiographs
-from numbering.dicom.read import read_series
+from numbering.dicom.read import read_folder, read_series
 from numbering.errors import QuarantinedInput, ReasonCode
+from numbering.route import route
 from numbering.study import Radiograph
 from tests.films import SECRETS, make_film, uneven
 
@@ -193,3 +195,32 @@ def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(QuarantinedInput, match="could not be read again"):
         radiographs(series)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_damaged_file_is_refused_or_read_but_never_crashes_or_names_the_patient(tmp_path: Path, seed: int) -> None:
+    choose = random.Random(seed)
+    whole = make_film(tmp_path / "film.dcm", rows=71, columns=65).read_bytes()
+    if seed % 2:
+        ds = dcmread(tmp_path / "film.dcm")
+        ds.compress(RLELossless, generate_instance_uid=False)
+        ds.save_as(tmp_path / "film.dcm")
+        whole = (tmp_path / "film.dcm").read_bytes()
+    damaged = tmp_path / "damaged.dcm"
+    said = []
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(choose.choice([1, 3, 12])):
+            data[choose.randrange(132, choose.choice([1800, len(data)]))] = choose.choice([0, 255, 0x5C, 0x20])
+        damaged.write_bytes(data)
+        series, unreadable = read_folder([damaged])
+        said += [found.reason.text for found in unreadable]
+        for one in series:
+            said += [part.reason.text for part in route(one) if part.reason]
+            try:
+                assert all(np.isfinite(picture.pixels).all() for picture in radiographs(one))
+            except QuarantinedInput as refused:
+                said.append(str(refused))
+    assert said, "no damage was noticed"
+    assert not any(secret in text for text in said for secret in SECRETS)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import struct
 import zlib
 
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 BROKEN_DICOM: tuple[type[Exception], ...] = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     InvalidDicomError,
     LookupError,
     MemoryError,
     NotImplementedError,
+    OSError,  # also for an item that ends too early, in memory
     RuntimeError,
     TypeError,
     ValueError,
@@ -23,6 +25,3 @@ BROKEN_DICOM: tuple[type[Exception], ...] = (
     zlib.error,
 )
 """pydicom and the decoders promise no exception of their own: these were met on damaged files."""
-
-UNREADABLE: tuple[type[Exception], ...] = (*BROKEN_DICOM, OSError)
-"""What opening and reading a broken file can raise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,18 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.uid import RLELossless
 
-from numbering.dicom.broken import BROKEN_DICOM, UNREADABLE
+from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.part10 import parse
 from numbering.errors import QuarantinedInput, ReasonCode
 from numbering.study import Image, Radiograph, Series
 
-PLUGINS = ("pylibjpeg", "pyjpegls", "pydicom", "gdcm")
+PLUGINS = ("pydicom", "pyjpegls", "pylibjpeg", "gdcm")
 """Decoders in the order in which they are tried; gdcm last, for it gives back damaged frames without complaint."""
+
+RLE_PLUGINS = ("pydicom",)
+"""For RLE the plain Python decoder only: pylibjpeg-rle 2.2 panics on damaged frames, past any ``except Exception``."""
 
 SAMPLES_LIMIT = 2**29
 """Samples of all frames of an object; a whole-spine film has 4 × 10⁷."""
@@ -48,7 +53,7 @@ def stored_values(ds: Dataset) -> NDArray[Any]:
     if not decoder.is_encapsulated:
         return decoder.as_array(ds)[0]
     errors = []
-    for plugin in PLUGINS:
+    for plugin in RLE_PLUGINS if RLELossless == decoder.UID else PLUGINS:
         if plugin not in decoder.available_plugins:
             continue
         try:
@@ -62,7 +67,7 @@ def _frames(image: Image) -> list[Radiograph]:
     uid = image.sop_instance_uid
     try:
         ds = parse(image.path.read_bytes())
-    except UNREADABLE as error:
+    except BROKEN_DICOM as error:
         raise _not_decodable(uid, f"the file could not be read again ({type(error).__name__})") from None
     try:
         values = stored_values(ds)
@@ -94,21 +99,21 @@ def _not_decodable(uid: str, found: str) -> QuarantinedInput:
 
 
 def _found(ds: Dataset) -> str:
-    """Sizes and encoding, in words; only numbers and UIDs are quoted."""
-    numbers = (
-        f"{ds.get(word)}" for word in ("Rows", "Columns", "NumberOfFrames", "BitsAllocated") if _is_number(ds, word)
-    )
-    data = ds.get("PixelData")
-    syntax = getattr(ds.file_meta.get("TransferSyntaxUID", ""), "name", "unknown")
+    """Sizes and encoding, in words; only numbers and the names of transfer syntaxes are quoted."""
+    sizes = (_value(ds, keyword) for keyword in ("Rows", "Columns", "NumberOfFrames", "BitsAllocated"))
+    numbers = " × ".join(str(size) for size in sizes if isinstance(size, int))
+    data = _value(ds, "PixelData")
     length = f"{len(data)} bytes" if isinstance(data, bytes) else "no pixel data"
-    return f"{length} for {' × '.join(numbers) or 'unknown'} (rows, columns, frames, bits), transfer syntax {syntax}"
+    syntax = getattr(_value(ds.file_meta, "TransferSyntaxUID"), "name", "unknown")
+    known = syntax if re.fullmatch(r"[\w ().,:\[\]/&+*#-]{1,120}", syntax) else "unknown"
+    return f"{length} for {numbers or 'unknown'} (rows, columns, frames, bits), transfer syntax {known}"
 
 
-def _is_number(ds: Dataset, keyword: str) -> bool:
+def _value(ds: Dataset, keyword: str) -> object:
     try:
-        return isinstance(ds.get(keyword), int)
+        return ds.get(keyword)
     except BROKEN_DICOM:
-        return False
+        return None
 
 
 def _check_size(ds: Dataset) -> None:
@@ -188,7 +193,7 @@ def _spacing(ds: Dataset) -> tuple[tuple[float, float] | None, bool]:
     """Spacing (row, column) in mm and whether it holds at the patient (PS3.3 10.7.1.3)."""
     pixel, imager = _pair(ds, "PixelSpacing"), _pair(ds, "ImagerPixelSpacing")
     if pixel is not None:
-        calibrated = bool(_text(ds, "PixelSpacingCalibrationType")) or (imager is not None and imager != pixel)
+        calibrated = bool(_value(ds, "PixelSpacingCalibrationType")) or (imager is not None and imager != pixel)
         return pixel, calibrated
     return imager or _pair(ds, "NominalScannedPixelSpacing"), False
 
@@ -200,10 +205,3 @@ def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
         return None
     positive = math.isfinite(row) and math.isfinite(column) and row > 0 and column > 0
     return (row, column) if positive else None
-
-
-def _text(ds: Dataset, keyword: str) -> str:
-    try:
-        return str(ds.get(keyword) or "")
-    except BROKEN_DICOM:
-        return ""

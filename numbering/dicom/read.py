@@ -17,7 +17,7 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from numbering.dicom import MANUFACTURER
-from numbering.dicom.broken import BROKEN_DICOM, UNREADABLE
+from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.part10 import refuse_bomb
 from numbering.dicom.pixels import radiographs
 from numbering.errors import Reason, ReasonCode, UnsuitableStudy
@@ -68,10 +68,10 @@ def read_header(path: Path) -> tuple[str, str, Image]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             ds, has_pixels = _parse_header(file)
-    except UNREADABLE as error:
+    except BROKEN_DICOM as error:
         raise _unreadable(path, f"found no DICOM data set ({type(error).__name__})") from None
     sop_class = _text(ds, "SOPClassUID")
-    if DICOMDIR in (sop_class, ds.file_meta.get("MediaStorageSOPClassUID")):
+    if DICOMDIR in (sop_class, _text(ds.file_meta, "MediaStorageSOPClassUID")):
         raise _unreadable(path, "found a DICOMDIR, a list of other files")
     if not sop_class:
         raise _unreadable(path, "found no SOP Class UID (0008,0016)")
