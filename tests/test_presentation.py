@@ -196,6 +196,23 @@ def test_a_name_at_the_right_edge_goes_to_the_left(tmp_path: Path) -> None:
     assert 0 <= name.BoundingBoxTopLeftHandCorner[0] < name.BoundingBoxBottomRightHandCorner[0] < 1000
 
 
+def test_a_name_shrinks_to_stay_right_of_its_vertebra(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.dcm", rows=3000, columns=1200)
+    state = dcmread(state_of(film, tmp_path, lambda uid: numbered(uid, box=(450.0, 2680.0, 848.0, 2836.0))))
+    (name,) = state.GraphicAnnotationSequence[1].TextObjectSequence
+    (left, top), (right, bottom) = name.BoundingBoxTopLeftHandCorner, name.BoundingBoxBottomRightHandCorner
+    assert 848.5 < left < right <= 1200.5
+    assert 30 <= bottom - top < 50
+
+
+def test_a_name_stands_above_a_vertebra_as_wide_as_the_film(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.dcm", rows=600, columns=400)
+    state = dcmread(state_of(film, tmp_path, lambda uid: numbered(uid, box=(30.0, 300.0, 370.0, 420.0))))
+    (name,) = state.GraphicAnnotationSequence[1].TextObjectSequence
+    assert name.BoundingBoxBottomRightHandCorner[1] < 300
+    assert name.BoundingBoxTopLeftHandCorner[0] == 30.5
+
+
 def test_a_name_never_leaves_a_narrow_film(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.dcm", rows=900, columns=60)
     state = dcmread(state_of(film, tmp_path, lambda uid: numbered(uid, box=(5.0, 870.0, 55.0, 899.0))))

@@ -29,6 +29,9 @@ NAME_HEIGHT = 1 / 60
 CHARACTER_WIDTH = 0.62
 """Width of a character in heights of its box, a little more than most fonts take."""
 
+LEAST_SHRINK = 0.6
+"""A name is made smaller to fit beside its structure, but not below this share of its size."""
+
 _WINDOW = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction")
 _RESCALE = ("RescaleIntercept", "RescaleSlope", "RescaleType")
 _SHUTTER = (
@@ -210,19 +213,19 @@ def _name_beside(image: SourceImage, mark: Mark) -> Dataset:
 def _place_beside(image: SourceImage, mark: Mark) -> tuple[Box, Point, str]:
     """Box of the name, its anchor and its justification, in image coordinates.
 
-    Right of the structure and level with its middle; left where there is more room; above (or below) where a
-    structure leaves no room on either side.
+    Right of the structure and level with its middle, so that text begins at it; left where the image ends too soon;
+    above (or below) where a structure leaves no room on either side.
     """
     x0, y0, x1, y1 = mark.box
     middle = (y0 + y1) / 2
     height = NAME_HEIGHT * max(image.rows, image.columns)
     width, gap = CHARACTER_WIDTH * height * len(mark.name), 0.5 * height
     right, left = image.columns - x1 - gap, x0 - gap
-    if max(right, left) < width / 2:
+    if max(right, left) < LEAST_SHRINK * width:
         start = max(0.0, min(x0, image.columns - width))
         top = y0 - gap - height if y0 - gap - height >= 0 else y1 + gap
         return (start, top, start + width, top + height), ((x0 + x1) / 2, y0), "LEFT"
-    room = right if right >= min(width, left) else left
+    room = right if right >= LEAST_SHRINK * width else left
     shrink = min(1.0, room / width)
     width, half = width * shrink, height * shrink / 2
     if room == right:
