@@ -72,8 +72,14 @@ def arch(vertebra: Vertebra) -> list[Cloud]:
         back = base + [side * 0.5, 13 if region != "C" else 8, -1]
         narrow, tall = min(size.pedicle_width, 11.5) / 2, size.pedicle_height / 2  # wide ones stand oblique
         radii = [(narrow * 1.15, tall * 1.1), (narrow, tall), (narrow * 1.05, tall * 0.95)]
-        parts.append(tube([base - 3 * Y, (base + back) / 2, back], radii, X, wall=0.75, core=TRABECULAR * 0.8, exponent=2.2))
-        parts += [*_articular(vertebra, base, back, side), _lamina(vertebra, back, side), _transverse(vertebra, back, side)]
+        parts.append(
+            tube([base - 3 * Y, (base + back) / 2, back], radii, X, wall=0.75, core=TRABECULAR * 0.8, exponent=2.2)
+        )
+        parts += [
+            *_articular(vertebra, base, back, side),
+            _lamina(vertebra, back, side),
+            _transverse(vertebra, back, side),
+        ]
     return parts
 
 
@@ -94,8 +100,12 @@ def _articular(vertebra: Vertebra, base: Array, back: Array, side: float) -> lis
     foot_x = side * (size.canal_width / 2 + (1.0 if lumbar else 2.0))
     foot = np.array([foot_x, back[1] + 5, (-0.92 if lumbar else -0.62) * size.height])
     pars = back + [-side * 2.0, 2, -0.2 * size.height]
-    upper = tube([back, top], [stout, (stout[0] * 0.85, stout[1] * 0.8)], X, wall=0.55, core=TRABECULAR * 0.7, rounded=4)
-    lower = tube([back, pars, foot], [stout, (stout[0], stout[1] * 0.75), stout], X, wall=0.55, core=TRABECULAR * 0.7, rounded=4)
+    upper = tube(
+        [back, top], [stout, (stout[0] * 0.85, stout[1] * 0.8)], X, wall=0.55, core=TRABECULAR * 0.7, rounded=4
+    )
+    lower = tube(
+        [back, pars, foot], [stout, (stout[0], stout[1] * 0.75), stout], X, wall=0.55, core=TRABECULAR * 0.7, rounded=4
+    )
     return [upper, lower]
 
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 from numbering.phantom.patient import Patient
 from numbering.phantom.radiograph import BITS, WHITE, Exposure
@@ -42,8 +42,8 @@ def encode(patient: Patient, exposure: Exposure) -> bytes:
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    ds.file_meta.ImplementationVersionName = "NUMBERING_PHANTOM"[:16]
+    ds.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    ds.file_meta.ImplementationVersionName = "NUMB_PHANTOM"
     buffer = io.BytesIO()
     dcmwrite(buffer, ds, enforce_file_format=True)
     return buffer.getvalue()
@@ -71,7 +71,7 @@ def _describe_study(ds: Dataset, patient: Patient, exposure: Exposure) -> None:
     whole = exposure.field_of_view == "whole-spine"
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = DigitalXRayImageStorageForPresentation
-    ds.SOPInstanceUID = instance_uid(patient, exposure)
+    ds.SOPInstanceUID = UID(instance_uid(patient, exposure))
     ds.StudyInstanceUID, ds.SeriesInstanceUID = uid(patient, "study"), uid(patient, f"series {exposure.field_of_view}")
     ds.StudyDate = ds.SeriesDate = ds.ContentDate = ds.AcquisitionDate = day
     ds.StudyTime = ds.SeriesTime = ds.ContentTime = ds.AcquisitionTime = "120000"

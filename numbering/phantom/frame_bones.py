@@ -1,8 +1,9 @@
-"""The bones around the spine: ribs, clavicles, sacrum, hip bones and femoral heads, as clouds in the patient's frame."""
+"""The bones around the spine as clouds: ribs, clavicles, shoulder blades, sacrum, hip bones and femoral heads."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from numbering.phantom.anatomy import reference, rib_reach
 from numbering.phantom.bones import X, Y, Z
@@ -77,7 +78,9 @@ def shoulder_blades(skeleton: Skeleton) -> list[Cloud]:
     found = []
     for side in (-1, 1):
         share = np.linspace(0, 1, 12)
-        inner = np.stack([side * (88 + 26 * share) * scale, 88 + 12 * np.sin(3 * share), top + (bottom - top) * share], 1)
+        inner = np.stack(
+            [side * (88 + 26 * share) * scale, 88 + 12 * np.sin(3 * share), top + (bottom - top) * share], 1
+        )
         outer = np.stack([side * (165 - 45 * share) * scale, 45 + 45 * share, top + 14 + (bottom - top) * share], 1)
         found.append(sheet(np.stack([inner, outer], 1), 2.2, pitch=1.0))
         found.append(tube(inner, np.full((12, 2), 2.2), X, wall=0.8, core=TRABECULAR))
@@ -103,21 +106,34 @@ def sacrum(skeleton: Skeleton) -> list[Cloud]:
     lateral = np.array([[56.0, 12, -10], [57, 11, -30], [46, 6, -56], [32, -3, -80], [16, -14, -100]]) * scale
     seen = frame.rotation.T @ Y  # from the front
     for index, (top, end, height, width, depth) in enumerate(own):
-        next_width, next_depth = (own[index + 1][3:] if index < 4 else (width * 0.8, depth * 0.8))
-        radii = np.array([(width, depth), (min(width, next_width) * 0.92, (depth + next_depth) / 2.1), (next_width, next_depth)]) / 2
-        parts.append(tube([top, (top + end) / 2, end], radii, X, wall=0.5 if index == 0 else 0.2, core=TRABECULAR, exponent=2.3))
+        next_width, next_depth = own[index + 1][3:] if index < 4 else (width * 0.8, depth * 0.8)
+        radii = (
+            np.array(
+                [(width, depth), (min(width, next_width) * 0.92, (depth + next_depth) / 2.1), (next_width, next_depth)]
+            )
+            / 2
+        )
+        parts.append(
+            tube([top, (top + end) / 2, end], radii, X, wall=0.5 if index == 0 else 0.2, core=TRABECULAR, exponent=2.3)
+        )
         parts.append(_plate(top, radii[0], end - top, 0.9 if index == 0 else 0.45))
         for side in (-1, 1):
             root = top * 0.62 + end * 0.38 + [side * width * 0.36, depth * 0.25, 0]
             far = lateral[index] * [side, 1, 1]
             thick = height * (0.46 if index == 0 else 0.40)
             parts.append(
-                tube([root, (root + far) / 2 + [0, -1, 0], far], [(thick, depth * 0.40), (thick * 0.95, depth * 0.4), (thick * 1.15, 8 * scale)],
-                     Z, wall=0.12, core=TRABECULAR * 0.4, rounded=8)
+                tube(
+                    [root, (root + far) / 2 + [0, -1, 0], far],
+                    [(thick, depth * 0.40), (thick * 0.95, depth * 0.4), (thick * 1.15, 8 * scale)],
+                    Z,
+                    wall=0.12,
+                    core=TRABECULAR * 0.4,
+                    rounded=8,
+                )
             )
     for side in (-1, 1):
-        radii = [(15.0, 7), (14, 7), (10, 6), (8, 5), (5, 4)]
-        parts.append(tube(lateral * [side, 1, 1], np.array(radii) * scale, Y, wall=0.12, core=TRABECULAR * 0.3, rounded=8))
+        edge = np.array([(15.0, 7), (14, 7), (10, 6), (8, 5), (5, 4)])
+        parts.append(tube(lateral * [side, 1, 1], edge * scale, Y, wall=0.12, core=TRABECULAR * 0.3, rounded=8))
         parts.append(_wing(own, lateral * [side, 1, 1], side, seen))
         parts += [_foramen(own[i][1], own[i][3], side) for i in range(4)]
     crest = np.array([[0.0, 34, -14], [0, 42, -40], [0, 40, -70]]) * scale
@@ -128,7 +144,9 @@ def sacrum(skeleton: Skeleton) -> list[Cloud]:
 
 def _wing(own: list[tuple[Array, Array, float, float, float]], lateral: Array, side: int, seen: Array) -> Cloud:
     """Ala and lateral mass of one side: bone about 2 cm thick between the bodies and the joint."""
-    tops = np.array([(top * 0.75 + end * 0.25) + [side * width * 0.4, depth * 0.2, 0] for top, end, _, width, depth in own])
+    tops = np.array(
+        [(top * 0.75 + end * 0.25) + [side * width * 0.4, depth * 0.2, 0] for top, end, _, width, depth in own]
+    )
     lift = np.array([0, 0, 9.0]) * abs(lateral[0, 0]) / 56
     rows = np.stack([np.vstack([tops[:1] + lift * 0.6, tops]), np.vstack([lateral[:1] + lift, lateral])], 1)
     return sheet(rows, 4.2, facing=seen)
@@ -151,13 +169,40 @@ def _plate(centre: Array, radii: Array, along: Array, thickness: float) -> Cloud
 
 
 _CREST = np.array(
-    [[44, 44, -28], [48, 40, 0], [62, 30, 28], [84, 10, 46], [108, -18, 44], [128, -48, 24], [134, -68, -2], [126, -82, -26]]
+    [
+        [44, 44, -28],
+        [48, 40, 0],
+        [62, 30, 28],
+        [84, 10, 46],
+        [108, -18, 44],
+        [128, -48, 24],
+        [134, -68, -2],
+        [126, -82, -26],
+    ]
 )
 _MIDDLE = np.array(
-    [[48, 38, -42], [54, 30, -26], [66, 20, -10], [84, 2, -6], [102, -18, -12], [112, -38, -24], [116, -54, -38], [116, -66, -52]]
+    [
+        [48, 38, -42],
+        [54, 30, -26],
+        [66, 20, -10],
+        [84, 2, -6],
+        [102, -18, -12],
+        [112, -38, -24],
+        [116, -54, -38],
+        [116, -66, -52],
+    ]
 )
 _BRIM = np.array(
-    [[50, 34, -66], [56, 22, -62], [62, 6, -60], [70, -10, -64], [80, -20, -78], [90, -28, -86], [100, -36, -84], [110, -46, -78]]
+    [
+        [50, 34, -66],
+        [56, 22, -62],
+        [62, 6, -60],
+        [70, -10, -64],
+        [80, -20, -78],
+        [90, -28, -86],
+        [100, -36, -84],
+        [110, -46, -78],
+    ]
 )
 
 
@@ -171,10 +216,14 @@ def hip_bones(skeleton: Skeleton) -> list[Cloud]:
         rows = np.stack([_CREST, _MIDDLE, _BRIM]) * flip
         curve = _smooth(_smooth(rows, 0, 9), 1, 40)
         parts += [sheet(curve + [0, 3, 0], 2.2), sheet(curve - [0, 3, 0], 2.2)]
-        parts.append(tube(curve[0] - [0, 0, 4], np.full((40, 2), 4.5) * patient.scale, Y, wall=0.45, core=TRABECULAR, rounded=6))
+        parts.append(
+            tube(curve[0] - [0, 0, 4], np.full((40, 2), 4.5) * patient.scale, Y, wall=0.45, core=TRABECULAR, rounded=6)
+        )
         parts.append(tube(curve[-1], np.full((40, 2), 4.5) * patient.scale, Y, wall=0.25, core=TRABECULAR, rounded=6))
         joint = _smooth(np.array([[52, 35, -6], [57, 28, -32], [50, 36, -66]]) * flip, 0, 20)
-        thick = np.stack([np.interp(np.linspace(0, 1, 20), [0, 0.4, 1], [9, 13, 7]), np.full(20, 7.0)], 1) * patient.scale
+        thick = (
+            np.stack([np.interp(np.linspace(0, 1, 20), [0, 0.4, 1], [9, 13, 7]), np.full(20, 7.0)], 1) * patient.scale
+        )
         parts.append(tube(joint, thick, Y, wall=0.12, core=TRABECULAR, rounded=14))
         parts += _hip(flip)
     cloud = merged(parts)
@@ -201,6 +250,4 @@ def _hip(flip: Array) -> list[Cloud]:
 
 
 def _smooth(rows: Array, axis: int, count: int) -> Array:
-    from scipy.interpolate import CubicSpline
-
     return np.asarray(CubicSpline(np.linspace(0, 1, rows.shape[axis]), rows, axis=axis)(np.linspace(0, 1, count)))

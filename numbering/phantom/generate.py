@@ -28,8 +28,8 @@ def generate(
     A folder that already holds the same patient complete is left alone, so an interrupted run is taken up again; the
     same arguments always give the same bytes. ``field_of_view`` is one or several of
     `radiograph.FIELDS_OF_VIEW`, a film each; ``anomaly`` one of `patient.ANOMALIES`. ``progress`` is called with the
-    number of patients done and ``count``. Unknown names are a ``ValueError`` before anything is written; a folder that
-    holds another patient is a ``FileExistsError``.
+    number of patients done and ``count``. Unknown names are a ``ValueError`` before anything is written, and so is
+    a folder that holds another patient.
     """
     fields = (field_of_view,) if isinstance(field_of_view, str) else tuple(field_of_view)
     _check("view", views, VIEWS)
@@ -61,7 +61,7 @@ def _complete(folder: Path, sampled: patient.Patient, fields: Sequence[str]) -> 
         return False
     found = truth.read(folder)
     if (found.seed, found.anomalies) != (sampled.seed, sampled.anomalies):
-        raise FileExistsError(
+        raise ValueError(
             f"{folder} holds seed {found.seed} {list(found.anomalies)}, not seed {sampled.seed} "
             f"{list(sampled.anomalies)}: choose another folder"
         )

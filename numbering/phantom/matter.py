@@ -128,9 +128,7 @@ def _wall(centre: Array, radius: Array, axes: Array, exponent: float, sheet_mu: 
     return Cloud(surface.reshape(-1, 3), area.ravel() * sheet_mu)
 
 
-def _core(
-    centre: Array, radius: Array, axes: Array, step: float, exponent: float, core: float, pitch: float
-) -> Cloud:
+def _core(centre: Array, radius: Array, axes: Array, step: float, exponent: float, core: float, pitch: float) -> Cloud:
     every = max(1, round(pitch / step))
     centre, radius, axes = centre[every // 2 :: every], radius[every // 2 :: every], axes[every // 2 :: every]
     cells = max(3, int(2 * radius.max() / pitch))

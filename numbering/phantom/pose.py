@@ -58,7 +58,7 @@ class Skeleton:
         share = np.interp(reference, [4, 7.5, 19.5, 24], [0, *self._edges(), len(found) - 1])
         return float(np.interp(share, np.arange(len(found)), [placed.frame.centre[2] for placed in found]))
 
-    def midline(self, z: float | Array) -> tuple[Array, Array]:
+    def midline(self, z: float | NDArray[np.floating]) -> tuple[Array, Array]:
         """x and y of the spine at a height."""
         centres = np.array([placed.frame.centre for placed in self.vertebrae])[::-1]
         return np.interp(z, centres[:, 2], centres[:, 0]), np.interp(z, centres[:, 2], centres[:, 1])

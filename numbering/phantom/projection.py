@@ -74,9 +74,13 @@ class Beam:
         for y in np.arange(-230, self.detector_y - 5, step, dtype=np.float32):
             m = float(self.magnification(np.array(y)))
             x, z = self.source[0] + (across - self.source[0]) / m, self.source[2] + (up - self.source[2]) / m
-            total += soft.attenuation(x[None, :].astype(np.float32), y, z[:, None].astype(np.float32))
-        slant = np.hypot(1, np.hypot(*np.meshgrid((across - self.source[0]) / self.distance, (up - self.source[2]) / self.distance)))
-        fine = zoom(total * slant * step, (self.rows / rows, self.columns / columns), order=1, grid_mode=True, mode="nearest")
+            total += soft.attenuation(x[None, :].astype(np.float32), np.full((1, 1), y), z[:, None].astype(np.float32))
+        slant = np.hypot(
+            1, np.hypot(*np.meshgrid((across - self.source[0]) / self.distance, (up - self.source[2]) / self.distance))
+        )
+        fine = zoom(
+            total * slant * step, (self.rows / rows, self.columns / columns), order=1, grid_mode=True, mode="nearest"
+        )
         return np.asarray(fine[: self.rows, : self.columns], np.float32)
 
     def gas(self, bubbles: list[Gas]) -> Film:

@@ -18,7 +18,7 @@ from numbering.phantom.pose import Skeleton
 Field = NDArray[np.float32]
 
 _REFERENCES = np.array([-6, -3.0, 0, 2.5, 5, 9, 12, 14, 15.5, 16.5, 17.3, 18.3, 21])  # levels above S1, see _height
-_HALF_WIDTH = np.array([172, 170, 158, 143, 146, 158, 166, 178, 178, 150, 82, 60, 62.0])
+_HALF_WIDTH = np.array([176, 174, 164, 151, 152, 160, 166, 178, 178, 150, 82, 60, 62.0])
 _HALF_DEPTH = np.array([108, 104, 100, 98, 103, 112, 108, 98, 86, 74, 62, 58, 62.0])
 _BACK = np.array([96, 92, 72, 62, 60, 58, 60, 62, 64, 66, 66, 68, 72.0])
 """Skin of the back behind the middle of the spine, mm."""
@@ -58,7 +58,7 @@ class SoftTissue:
     def _thorax(self) -> tuple[Array, Array, Array]:
         top = self.skeleton.height(8.0)
         rows = [(top + 16, 2.0, 10.0), (top + 12, 20, 26), (top + 2, 36, 42), (top - 12, 50, 55)]
-        for reference in np.arange(9, 19):
+        for reference in range(9, 19):
             width, depth, _, _ = rib_reach(reference)
             rows.append((self.skeleton.height(reference) - 24, (width - 8) * self.scale, (depth - 7) * self.scale))
         table = np.array(rows)[::-1]
@@ -80,7 +80,9 @@ class SoftTissue:
     def _lungs(self, x: Field, y: Field, z: Field, spine_x: Field, spine_y: Field) -> Field:
         half = np.interp(z, self._lung_z, self._lung_a, right=0.1).astype(np.float32)
         deep = np.interp(z, self._lung_z, self._lung_b, right=0.1).astype(np.float32)
-        shape = np.sqrt(((x - spine_x * 0.5) / half) ** 2 + ((y - spine_y - 8 + THORAX_FORWARD * deep / 92) / deep) ** 2)
+        shape = np.sqrt(
+            ((x - spine_x * 0.5) / half) ** 2 + ((y - spine_y - 8 + THORAX_FORWARD * deep / 92) / deep) ** 2
+        )
         chest = _inside((shape - 1) * half, 2)
         knob = 13 * np.exp(-(((z - self.knob) / 14) ** 2)) * (x > 0)
         middle = _inside(np.abs(x - spine_x) - (16 + 11 * (y < spine_y - 12) + knob) * self.scale)
@@ -151,24 +153,27 @@ def bowel_gas(skeleton: Skeleton, soft: SoftTissue, rng: np.random.Generator) ->
     bubbles = []
     if rng.random() < 0.75:
         centre = (float(rng.uniform(45, 85)), -40.0, soft.dome - soft.left_lower - float(rng.uniform(24, 40)))
-        bubbles.append(Gas(centre, (float(rng.uniform(22, 42)), 22.0, float(rng.uniform(9, 18))), float(rng.normal(0, 12))))
+        bubbles.append(
+            Gas(centre, (float(rng.uniform(22, 42)), 22.0, float(rng.uniform(9, 18))), float(rng.normal(0, 12)))
+        )
     waist = skeleton.height(21)
-    frame = np.array([[-105, 5], [-112, 0.35 * waist], [-108, 0.8 * waist], [-60, 0.75 * waist], [0, 0.62 * waist],
-                      [60, 0.85 * waist], [108, 1.02 * waist], [114, 0.5 * waist], [108, 5], [70, -45], [25, -60]])  # fmt: skip
+    x = [-105, -112, -108, -60, 0, 60, 108, 114, 108, 70, 25]
+    z = [5, 0.35 * waist, 0.8 * waist, 0.75 * waist, 0.62 * waist, 0.85 * waist, 1.02 * waist, 0.5 * waist, 5, -45, -60]
+    frame = np.column_stack([x, z])
     at = np.linspace(0, 1, len(frame))
     for start in rng.uniform(0, 1, rng.poisson(4.5 * patient.gas)):
         size = rng.uniform(8, 20)
         for step in range(rng.integers(1, 6)):
             share = start + step * size * 1.5 / 900
-            x, z = (float(np.interp(share, at, frame[:, i])) * scale + rng.normal(0, 7) for i in range(2))
+            across, up = (float(np.interp(share, at, frame[:, i])) * scale + rng.normal(0, 7) for i in range(2))
             radii = size * rng.uniform(0.6, 1.15, 3)
-            bubbles.append(Gas((x, -70.0, z), (radii[0], 1.3 * radii[1], radii[2]), float(rng.uniform(-60, 60))))
+            bubbles.append(Gas((across, -70.0, up), (radii[0], 1.3 * radii[1], radii[2]), float(rng.uniform(-60, 60))))
     for _ in range(rng.poisson(4 * patient.gas)):  # small bowel and stool: small and many
         middle = np.array([rng.normal(0, 75), rng.uniform(-50, 0.7 * waist)])
         for _ in range(rng.integers(3, 12)):
-            x, z = middle + rng.normal(0, 13, 2)
+            across, up = middle + rng.normal(0, 13, 2)
             radii = rng.uniform(2.5, 8.5, 3)
-            bubbles.append(Gas((x, -75.0, z), (radii[0], 1.0 * radii[1], radii[2]), float(rng.uniform(-90, 90))))
+            bubbles.append(Gas((across, -75.0, up), (radii[0], 1.0 * radii[1], radii[2]), float(rng.uniform(-90, 90))))
     if rng.random() < 0.5:
         bubbles.append(Gas((float(rng.normal(0, 8)), 25.0, -80.0), (17.0, 13.0, 24.0), float(rng.normal(0, 10))))
     return bubbles
