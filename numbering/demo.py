@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from numbering.dicom.read import read_folder
 from numbering.dicom.receive import start_receiver
 from numbering.dicom.spool import Spool
 from numbering.jobs.overview import Row, overview
-from numbering.jobs.serve import Supervisor, serve
+from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect
 from numbering.phantom.generate import generate
 from numbering.pictures import draw_film
@@ -71,8 +72,8 @@ def demonstrate(out: Path, progress: Progress = lambda what, done, total: None) 
             ae_title="NUMBERING",
         )
         progress("starting the node", len(PATIENTS), STEPS)
-        with running_node(settings) as node:
-            rows = _through(node, patients, Destination.parse(settings.archive), progress)
+        with running_node(settings, out / "node.log") as node:
+            rows = _through(settings, node, Destination.parse(settings.archive), patients, progress)
     finally:
         archive.stop()
     progress("drawing", STEPS - 1, STEPS)
@@ -82,42 +83,36 @@ def demonstrate(out: Path, progress: Progress = lambda what, done, total: None) 
 
 
 @contextmanager
-def running_node(settings: Settings) -> Iterator[Supervisor]:
-    """A node in this process' care; yields once its DICOM port answers, and stops it in the end."""
-    ready, started, failures = threading.Event(), [], []
+def running_node(settings: Settings, log_file: Path) -> Iterator[Destination]:
+    """A node of its own process tree; yields its address once its DICOM port answers, and stops it in the end.
 
-    def announce(supervisor: Supervisor) -> None:
-        started.append(supervisor)
-        ready.set()
-
-    def run() -> None:
-        try:
-            serve(settings, announce)
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
-            failures.append(error)
-            ready.set()
-
-    thread = threading.Thread(target=run, name="node")
-    thread.start()
-    ready.wait()
+    What it says goes to ``log_file``. ``RuntimeError`` when it does not come up.
+    """
+    told = settings.data / "serve.json"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("wb") as log:
+        node = subprocess.Popen([sys.executable, "-m", "numbering", "serve"], stderr=log, env=environment_of(settings))
     try:
-        if failures:
-            raise failures[0]
-        yield started[0]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not told.exists():
+            if node.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the node did not start: {log_file} says why")
+            time.sleep(0.1)
+        yield Destination(settings.ae_title, settings.host, json.loads(told.read_text())["port"])
     finally:
-        if started:
-            started[0].stopping.set()
-        thread.join()
+        node.terminate()
+        node.wait()
 
 
-def _through(node: Supervisor, patients: list[Path], archive: Destination, progress: Progress) -> list[Row]:
+def _through(
+    settings: Settings, node: Destination, archive: Destination, patients: list[Path], progress: Progress
+) -> list[Row]:
     """Send every film to archive and node, as a modality does, and wait until all results are in the archive."""
-    engine = connect(node.settings.sqlalchemy_url)
-    here = Destination(node.settings.ae_title, node.settings.host, node.settings.port)
+    engine = connect(settings.sqlalchemy_url)
     for number, patient in enumerate(patients):
         progress("sending films", len(PATIENTS) + 1 + number, STEPS)
         films = sorted(patient.rglob("*.dcm"))
-        for destination in (archive, here):
+        for destination in (archive, node):
             send(films, destination, "MODALITY")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -135,7 +130,7 @@ def _shown(patient: Path, rows: list[Row], archive: Spool, pictures: Path) -> tu
     (series,), _ = read_folder(sorted(patient.rglob("*.dcm")))
     (row,) = [row for row in rows if row.study_instance_uid == series.study_instance_uid]
     (image,) = json.loads((patient / "truth.json").read_text())["images"]
-    lowest = next((one for one in image["vertebrae"] if one["lowest_lumbar_type"]), None)
+    lowest = next((one for one in image["vertebrae"] if one["lowest_lumbar"]), None)
     truth = lowest["level"] if lowest else "not in view"
     arrived = len(list(archive.root.glob(f"{series.study_instance_uid}/*/*.dcm"))) - len(series.images)
     name = f"{patient.parent.name} {patient.name}"

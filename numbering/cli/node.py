@@ -126,7 +126,7 @@ def phantom(
                 views=tuple(view.strip() for view in views.split(",")),
                 field_of_view=field_of_view,
                 anomaly=anomaly,
-                progress=progress,
+                progress=lambda done, total: progress("", done, total),
             )
     except ValueError as error:
         raise fail(str(error), 2) from None

@@ -16,8 +16,8 @@ from numbering.pipelines.ap_xray.pipeline import ApXray
 
 COST_OF_A_WRONG_ANSWER = 10.0
 """An answer on the wrong vertebra weighs as much as this many abstentions on a film that could be numbered."""
-RIDGE = 0.02
-"""Weight of the penalty on the logistic coefficients: few validation films must not give certainties."""
+RIDGE = 1.0
+"""Weight of the penalty on the coefficients against one candidate's loss: few films must not give certainties."""
 
 UNCALIBRATED = OperatingPoint(intercept=0, whole=0.5, crop=0.5, below=-1, answer=0.5, ambiguous=0.3, image_size=512)
 
@@ -47,7 +47,7 @@ def logistic(features: NDArray[np.float64], right: NDArray[np.bool_]) -> list[fl
     sign = np.where(right, 1.0, -1.0)
 
     def loss(w: NDArray[np.float64]) -> float:
-        return float(np.logaddexp(0, -sign * (x @ w)).mean() + RIDGE / 2 * (w[1:] ** 2).sum() / len(w))
+        return float(np.logaddexp(0, -sign * (x @ w)).mean() + RIDGE / 2 * (w[1:] ** 2).sum() / len(x))
 
     w = minimize(loss, np.zeros(x.shape[1])).x
     weights = w[1:] / spread

@@ -124,7 +124,7 @@ def _phantom(data: Path) -> Iterator[Case]:
                 continue
             (series,) = read_series([folder / image["file"]])
             in_view = [vertebra for vertebra in image["vertebrae"] if vertebra["in_view"]]
-            lowest = [vertebra for vertebra in in_view if vertebra["lowest_lumbar_type"]]
+            lowest = [vertebra for vertebra in in_view if vertebra["lowest_lumbar"]]
             for film in radiographs(series):
                 yield Case(
                     name=f"{folder.name} {image['file']}", patient=folder.name, view="simulated film", anatomy=anatomy,
