@@ -104,6 +104,17 @@ def test_no_uid_or_date_comes_from_anywhere_but_source_and_result(film: Path) ->
                 assert element.value == "20260301", element.keyword
 
 
+def test_odd_patient_data_are_copied_as_they_are_and_never_quoted(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    odd = {"PatientID": "SECRET" * 20, "PatientBirthDate": "1901/2/3", "PatientAge": "71", "StudyTime": "10:11:12"}
+    film = make_film(tmp_path / "film.dcm", **odd)
+    for item in write_objects(encoded(film), tmp_path / "out"):
+        ds = dcmread(item.path)
+        assert {keyword: ds.get(keyword) for keyword in odd} == odd
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_a_missing_source_is_named(film: Path, tmp_path: Path) -> None:
     result = result_of([film], numbered(uid_of(film)))
     with pytest.raises(LookupError, match=uid_of(film)):

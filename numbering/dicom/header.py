@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
+from pydicom import config
 from pydicom.charset import python_encoding
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -18,6 +19,11 @@ from numbering.dicom import MANUFACTURER
 from numbering.dicom.codes import coded
 from numbering.result import NumberingResult, Status
 from numbering.uids import derived_uid
+
+# pydicom's warnings about odd values quote them, a birth date among them. What identifies the patient is copied as the
+# source has it, odd or not, or the archive would file our objects under another patient.
+config.settings.reading_validation_mode = config.IGNORE
+config.settings.writing_validation_mode = config.IGNORE
 
 NOTICE = "AI result, not verified. Research use only."
 """In every object that we write."""
