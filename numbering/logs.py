@@ -35,9 +35,9 @@ def place_of(error: BaseException) -> str:
     """Type and place of an error (``KeyError at numbering/jobs/steps.py:12``), never its arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
-    frame = (ours or list(frames) or [None])[-1]
-    if frame is None:
+    if not frames:
         return type(error).__name__
+    frame = (ours or list(frames))[-1]
     path = Path(frame.filename)
     shown = path.relative_to(PACKAGE.parent) if path.is_relative_to(PACKAGE) else Path(path.name)
     return f"{type(error).__name__} at {shown}:{frame.lineno}"
@@ -64,9 +64,10 @@ def _withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     if isinstance(record, logging.LogRecord) and not record.name.startswith(TRUSTED):
         event["event"] = "a library's message, withheld"
         event["at"] = f"{Path(record.pathname).name}:{record.lineno}"
-    if isinstance(record, logging.LogRecord) and record.exc_info and record.exc_info[1]:
-        event["event"] = str(event["event"]).splitlines()[0].split(":")[0]
-        event["error"] = place_of(record.exc_info[1])
+    raised = event.get("exc_info")
+    if isinstance(raised, tuple) and isinstance(raised[1], BaseException) and "error" not in event:
+        event["event"] = str(event["event"]).splitlines()[0].split(":")[0]  # behind a colon comes the error's text
+        event["error"] = place_of(raised[1])
     return event
 
 
@@ -106,7 +107,7 @@ def configure(level: str = "INFO", *, json: bool | None = None, stream: TextIO |
     root.setLevel(logging.WARNING)
     logging.getLogger("numbering").setLevel(level)
     for name in ("pydicom", "pynetdicom", "highdicom"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they find wrong reaches us as status or exception
     warnings.showwarning = _warn
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,132 +1,153 @@
-"""A real node for tests and benchmarks: its own processes, data folder and ports; stopped by SIGTERM.
-
-Run as a program (``python -m tests.node [ROOM PROGRAM...]``) it is the node; settings come from the environment.
-"""
+"""A real node for tests: supervisor, processes, Redis, sockets and files; only the network is a stub."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from numbering.jobs.overview import Row, overview, waiting
-from numbering.jobs.serve import PROGRAM, serve
+from sqlalchemy import Engine
+
+from numbering.dicom.deliver import Destination, Outcome, send
+from numbering.jobs.overview import Row, overview
 from numbering.jobs.store import connect
 from numbering.settings import Settings
+from tests import stub_pipeline
 
-NODE_AE_TITLE = "NUMBERING"
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
-CHECKOUT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).parent.parent
+START = """
+import sys
+from tests.stub_pipeline import use_stub
+use_stub()
+from numbering.jobs.serve import serve
+from numbering.settings import settings
+serve(settings(), program=(sys.executable, "-m", "tests.stub_pipeline"))
+"""
 
 
-class NodeError(RuntimeError):
-    """The node did not start, or ended; the message ends with its log."""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass
 class RunningNode:
-    """A node that answers on its DICOM port."""
+    """A node that was started as a process of its own."""
 
     settings: Settings
     process: subprocess.Popen[bytes]
-    log_file: Path
+    engine: Engine
+    log: Path
+    runs: Path
 
     @property
-    def destination(self) -> str:
-        """The node as ``AET@HOST:PORT``."""
-        return f"{self.settings.ae_title}@{self.settings.host}:{self.settings.port}"
+    def facts(self) -> dict[str, object]:
+        """What ``serve.json`` says."""
+        facts: dict[str, object] = json.loads((self.settings.data / "serve.json").read_text())
+        return facts
 
-    def log(self) -> list[dict[str, Any]]:
-        """The lines of its log that are JSON objects."""
-        lines = self.log_file.read_text(errors="replace").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+    def pid(self, room: str) -> int:
+        """The process that runs this room now; waits while the room is being started."""
+        return wait_for(lambda: self.facts["rooms"].get(room), "a process")  # type: ignore[attr-defined, no-any-return]
+
+    def kill(self, room: str) -> int:
+        """``kill -9`` of this room; returns the process that was killed."""
+        pid = self.pid(room)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def send(self, *paths: Path) -> None:
+        """C-STORE to the node; every object must be accepted."""
+        sent = send(paths, Destination("NUMBERING", "127.0.0.1", int(str(self.facts["port"]))), "TESTS")
+        assert [each.outcome for each in sent] == [Outcome.DELIVERED] * len(paths), sent
 
     def rows(self) -> list[Row]:
-        """What it has done and still does."""
-        engine = connect(self.settings.sqlalchemy_url)
+        """All rows, superseded ones too."""
+        return overview(self.engine, superseded=True)
+
+    def wait_for_states(self, *states: str, seconds: float = 60) -> list[Row]:
+        """Wait until the rows have exactly these states, in order."""
+        wait_for(lambda: [row.state for row in self.rows()] == list(states), f"{states}", self, seconds)
+        return self.rows()
+
+    def inferences(self) -> list[tuple[str, int]]:
+        """(image, process) of every time the network read a film."""
+        if not self.runs.exists():
+            return []
+        pairs = (line.split() for line in self.runs.read_text().splitlines())
+        return [(image, int(pid)) for image, pid in pairs]
+
+    @contextmanager
+    def gate(self) -> Iterator[None]:
+        """While the block runs, no inference comes to its end."""
+        gate = self.runs.parent / "gate"
+        gate.touch()
         try:
-            return overview(engine)
+            yield
         finally:
-            engine.dispose()
+            gate.unlink()
 
-    def wait_until_idle(self, *, jobs: int, seconds: float) -> list[Row]:
-        """Its rows, once there are at least so many and nothing is still to come; else `TimeoutError`."""
-        deadline = time.monotonic() + seconds
-        while len(rows := self.rows()) < jobs or waiting(rows):
-            if self.process.poll() is not None:
-                raise NodeError(f"the node ended ({self.process.returncode}): {_end_of(self.log_file)}")
-            if time.monotonic() > deadline:
-                states = [(row.state, row.status, row.reason) for row in rows]
-                raise TimeoutError(f"after {seconds:g} s: {states}; log: {_end_of(self.log_file)}")
-            time.sleep(0.05)
-        return rows
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
 
 
-def _end_of(log_file: Path) -> str:
-    return log_file.read_text(errors="replace")[-3000:]
+def wait_for(ask: Callable[[], object], what: str, node: RunningNode | None = None, seconds: float = 60) -> object:
+    """Ask until the answer is true; after ``seconds`` fail with the node's rows and the end of its log."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(FileNotFoundError, KeyError):
+            if answer := ask():
+                return answer
+        time.sleep(0.05)
+    told = ""
+    if node is not None:
+        lines = node.log.read_text().splitlines()[-40:]
+        told = "\n".join([*(f"{row.state} {row.status} {row.reason}" for row in node.rows()), *lines])
+    raise AssertionError(f"waited {seconds:g} s for {what}\n{told}")
 
 
-def _environment(settings: Mapping[str, object]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERING_")}
-    return {**kept, **{f"NUMBERING_{name.upper()}": str(value) for name, value in settings.items()}}
+def processes_below(data: Path) -> set[int]:
+    """Processes whose command line or environment names this data folder."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            told = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+            alive = (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+            if os.fsencode(data) in told and alive and int(folder.name) != os.getpid():
+                found.add(int(folder.name))
+    return found
 
 
 @contextmanager
-def running_node(data: Path, *, program: Sequence[str] = PROGRAM, **settings: Any) -> Iterator[RunningNode]:
-    """Start a node in `data` with these settings, and stop it at the end; `NodeError` when it does not come up.
-
-    `program` runs a room, as in `numbering.jobs.serve`.
-    """
-    data.mkdir(parents=True, exist_ok=True)
-    meant = Settings(data=data, ae_title=NODE_AE_TITLE, **settings)
-    log_file = data / "node.log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.node", *program],
-            env=_environment(meant.model_dump()),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=CHECKOUT,
-        )
-    node = RunningNode(settings=meant, process=process, log_file=log_file)
+def running_node(folder: Path, **settings: object) -> Iterator[RunningNode]:
+    """Start a node with its data in this folder; stopped, whatever happens."""
+    data = folder / "data"
+    options = {"data": data, "port": 0, "quiet_seconds": 0.3, "sweep_seconds": 0.2, "delivery_retry_seconds": 0.2}
+    chosen = Settings(**{**options, **settings})
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERING_")}
+    environment |= {f"NUMBERING_{name.upper()}": str(value) for name, value in chosen.model_dump().items()}
+    environment |= {stub_pipeline.RUNS: str(folder / "runs.txt"), "PYTHONPATH": str(ROOT)}
+    log = folder / "node.log"
+    with log.open("ab") as stderr:
+        process = subprocess.Popen([sys.executable, "-c", START], env=environment, stderr=stderr, cwd=ROOT)
+    node = RunningNode(chosen, process, connect(chosen.sqlalchemy_url), log, folder / "runs.txt")
     try:
-        _wait_until_up(node)
+        deadline = time.monotonic() + 60
+        while not (data / "serve.json").exists():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
         yield node
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_up(node: RunningNode) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not (node.settings.data / "ready").exists():
-        if node.process.poll() is not None or time.monotonic() > deadline:
-            raise NodeError(f"the node did not start: {_end_of(node.log_file)}")
-        time.sleep(0.05)
-
-
-def main() -> None:
-    """Be the node."""
-    from numbering import logs
-    from numbering.settings import settings
-
-    logs.configure(settings().log_level)
-    mark = settings().data / "ready"
-    mark.unlink(missing_ok=True)
-    serve(settings(), ready=lambda _: mark.touch(), program=sys.argv[1:] or PROGRAM)
-
-
-if __name__ == "__main__":
-    main()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        node.engine.dispose()

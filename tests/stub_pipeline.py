@@ -1,6 +1,7 @@
 """A pipeline that needs no weights: it finds one L5 in the middle of each film, and tells a file that it ran.
 
-While a file called ``gate`` lies beside that file it waits, so that a test can kill its worker in the middle of a job.
+While a file called ``gate`` lies beside that file it waits, so that a test can kill its worker in the middle of a job;
+while one called ``fault`` lies there it breaks with a patient's name on its lips.
 Run as a program it is a room of a node whose AP pipeline is this one.
 """
 
@@ -31,7 +32,7 @@ class Stub:
         trained_on="nothing: finds the middle of the picture",
         runtime="Python",
     )
-    settings: dict[str, str] = {}  # noqa: RUF012 - as the protocol has it
+    settings: dict[str, str] = {}
 
     def __init__(self, device: str = "auto", threads: int = 0) -> None:
         del device, threads
@@ -43,6 +44,8 @@ class Stub:
                 file.writelines(f"{image.name} {os.getpid()}\n" for image in images)
             while (Path(runs).parent / "gate").exists():
                 time.sleep(0.02)
+            if (Path(runs).parent / "fault").exists():
+                raise ArithmeticError("SECRET^NAME, born 19010203")
         return Findings(
             status=Status.NUMBERED,
             vertebrae=tuple(_l5(image) for image in images),

@@ -17,13 +17,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from numbering import logs
-from numbering.dicom.deliver import Destination
+from numbering.dicom.deliver import Destination, Outcome, Timeouts, echo
 from numbering.jobs.redis import redis_binary, redis_url, socket_path
 from numbering.jobs.store import connect, upgrade
 from numbering.settings import Settings
@@ -36,8 +36,9 @@ STEADY_SECONDS = 30.0
 """A room that ran for this long is taken to be well again."""
 LONGEST_PAUSE_SECONDS = 30.0
 START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 12.0
 """A room that has not ended after SIGTERM for this long is killed; its work is taken up at the next start."""
+PROBE = Timeouts(connection=1.0, association=2.0, message=2.0, network=2.0)
 
 log = logs.logger(__name__)
 
@@ -127,10 +128,11 @@ class Supervisor:
             self.settings = self.settings.model_copy(update={"broker_url": redis_url(self.settings.data)})
         if not self.settings.port:
             self.settings = self.settings.model_copy(update={"port": _free_port(self.settings.host)})
+        self._open("receive")  # needs no database, so senders wait for nothing else
         engine = connect(self.settings.sqlalchemy_url)
         upgrade(engine)
         engine.dispose()
-        for name in ("receive", "assemble", "infer", "post"):
+        for name in ("assemble", "infer", "post"):
             self._open(name)
         self._wait_until_answering()
         self._tell()
@@ -143,8 +145,9 @@ class Supervisor:
     def _wait_until_answering(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         host = "127.0.0.1" if self.settings.host in ("", "0.0.0.0") else self.settings.host
+        ourselves = Destination(self.settings.ae_title, host, self.settings.port)
         while not self.stopping.is_set():
-            with suppress(OSError), socket.create_connection((host, self.settings.port), timeout=1):
+            if echo(ourselves, self.settings.ae_title, timeouts=PROBE).outcome is Outcome.DELIVERED:
                 return
             if time.monotonic() > deadline:
                 where = f"{self.settings.host}:{self.settings.port}"
@@ -165,11 +168,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop every room, Redis last."""
-        deadline = time.monotonic() + STOP_SECONDS
         for rooms in ([r for r in self.rooms if r.name != "redis"], [r for r in self.rooms if r.name == "redis"]):
             for room in rooms:
                 if room.process is not None:
                     room.process.terminate()
+            deadline = time.monotonic() + STOP_SECONDS
             for room in rooms:
                 room.stop(deadline)
         (self.settings.data / "serve.json").unlink(missing_ok=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from celery import Celery
+from celery import Celery, Task
+from celery.worker.request import Request
 
 from numbering.jobs.app import DELIVER, ENCODE, NUMBER
 from numbering.jobs.node import Node
@@ -16,10 +17,30 @@ log = logger(__name__)
 STEPS: dict[str, Callable[[Node, str], None]] = {NUMBER: number_job, ENCODE: encode_job, DELIVER: deliver_object}
 
 
+class _Message(Request):
+    """A message whose acknowledgement fails aloud, so that the worker connects again.
+
+    Celery only logs that, goes on counting the message as unacknowledged, and with a prefetch of one never takes
+    another: a broker that was restarted in the middle of a job would have silenced its worker.
+    """
+
+    def acknowledge(self) -> None:
+        """Acknowledge, or raise one of the transport's connection errors, which the consumer mends."""
+        if not self.acknowledged:
+            self.acknowledged = True
+            self.message.ack()
+
+
+class _Task(Task):
+    """A task whose messages are such."""
+
+    Request = _Message
+
+
 def register(app: Celery, node: Node) -> None:
     """Add the tasks of this node to its Celery application."""
     for name, step in STEPS.items():
-        app.task(name=name, ignore_result=True)(_task(step, node, name))
+        app.task(name=name, ignore_result=True, base=_Task)(_task(step, node, name))
 
 
 def _task(step: Callable[[Node, str], None], node: Node, name: str) -> Callable[[str], None]:
