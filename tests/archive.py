@@ -22,6 +22,7 @@ import httpx
 
 PROGRAM = "Orthanc"
 DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+RECOMMENDED = Path(__file__).resolve().parent.parent / "deploy" / "orthanc"
 ARCHIVE_AE_TITLE = "ARCHIVE"
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 30.0
@@ -39,34 +40,27 @@ def free_port() -> int:
         return port
 
 
-def configuration(folder: Path, *, dicom_port: int, http_port: int, modalities: Mapping[str, int]) -> dict[str, Any]:
-    """Orthanc's configuration; `modalities` gives the port on this machine of each AE title that may call.
+def configuration(
+    folder: Path, *, dicom_port: int, http_port: int, modalities: Mapping[str, int], routed: bool
+) -> dict[str, Any]:
+    """The configuration that ``docs/howto-orthanc.md`` recommends, with this archive's own places.
 
-    The plugin is named as one file: a folder would also load orthanc-gdcm where installed, which crashes on
-    JPEG-LS frames.
+    `modalities` gives the port on this machine of each AE title that may call; with `routed`, the routing rule is on.
     """
+    recommended = json.loads((RECOMMENDED / "orthanc.json").read_text())
     return {
-        "Name": "numbering test archive",
+        **recommended,
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "storage"),
-        "Plugins": [str(DICOMWEB_PLUGIN)],
         "HttpPort": http_port,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomAet": ARCHIVE_AE_TITLE,
         "DicomPort": dicom_port,
-        "DicomCheckCalledAet": True,
-        "DicomCheckModalityHost": True,
-        "DicomAlwaysAllowEcho": False,
-        "DicomAlwaysAllowStore": False,
         "DicomModalities": {
             title: {"AET": title, "Host": LOOPBACK, "Port": port} for title, port in modalities.items()
         },
-        "StableAge": 1,
+        "DicomWeb": {**recommended["DicomWeb"], "Host": f"{LOOPBACK}:{http_port}"},
+        "LuaScripts": [str(RECOMMENDED / "route.lua")] if routed else [],
+        # For speed of tests alone.
         "DicomAssociationCloseDelay": 0,
-        "TcpNoDelay": True,
-        "OverwriteInstances": False,
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Host": f"{LOOPBACK}:{http_port}", "Ssl": False},
     }
 
 
@@ -188,21 +182,21 @@ def _wait_until_up(archive: Archive) -> None:
 
 @contextmanager
 def running_archive(
-    folder: Path, modalities: Mapping[str, int] | None = None, *, dicom_port: int | None = None
+    folder: Path, modalities: Mapping[str, int] | None = None, *, routed: bool = False
 ) -> Iterator[Archive]:
     """Start Orthanc in `folder`, and stop it at the end.
 
     `modalities` gives the port of each AE title that may call (and be called); by default NUMBERING on no particular
-    port. A folder may be used again: the archive still holds what it held. Raises `ArchiveError` when Orthanc is
+    port. With `routed` it sends radiographs on to NUMBERING.
+    Raises `ArchiveError` when Orthanc is
     missing or does not start.
     """
     if missing := _missing():
         raise ArchiveError(f"this needs {' and '.join(missing)}: apt-get install orthanc orthanc-dicomweb")
     folder.mkdir(parents=True, exist_ok=True)
-    dicom_port, http_port = dicom_port or free_port(), free_port()
-    settings = configuration(
-        folder, dicom_port=dicom_port, http_port=http_port, modalities=modalities or {"NUMBERING": 11112}
-    )
+    dicom_port, http_port = free_port(), free_port()
+    places = modalities or {"NUMBERING": 11112}
+    settings = configuration(folder, dicom_port=dicom_port, http_port=http_port, modalities=places, routed=routed)
     (folder / "orthanc.json").write_text(json.dumps(settings, indent=2))
     # Without TCP_NODELAY, Nagle against delayed ACK costs DCMTK (inside Orthanc) 48 ms for every object.
     with (folder / "orthanc.log").open("wb") as log:

@@ -11,7 +11,6 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from numbering.dicom.deliver import Destination, Outcome, send
-from numbering.jobs.states import State
 from numbering.phantom.generate import generate
 from tests.archive import Archive, free_port, running_archive
 from tests.service import NODE_AE_TITLE, RunningNode, running_node
@@ -25,11 +24,11 @@ SEED = 1
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningNode, Archive]]:
-    """A node and the archive that it delivers to; the archive may also call the node."""
+    """A node and the archive that it delivers to; the archive sends radiographs on to the node."""
     folder = tmp_path_factory.mktemp("site")
     port = free_port()
     with (
-        running_archive(folder / "archive", {NODE_AE_TITLE: port, "MODALITY": free_port()}) as archive,
+        running_archive(folder / "archive", {NODE_AE_TITLE: port, "MODALITY": free_port()}, routed=True) as archive,
         running_node(
             folder / "node", port=port, archive=archive.destination, quiet_seconds=QUIET_SECONDS, sweep_seconds=0.2
         ) as node,
@@ -80,9 +79,8 @@ def settle() -> None:
 def test_a_film_comes_back_as_report_and_presentation_state_in_its_study(
     site: tuple[RunningNode, Archive], film: Path, tmp_path: Path
 ) -> None:
-    node, archive = site
+    _, archive = site
     give(film, archive.destination)
-    give(film, node.destination)
     held = archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
 
     source = dcmread(film, stop_before_pixels=True)
@@ -113,38 +111,14 @@ def test_a_film_sent_twice_is_numbered_once(site: tuple[RunningNode, Archive], f
     assert jobs_of(study_of(film), node) == 1
 
 
-def test_the_archive_may_forward_the_film_and_send_our_results_back(
-    site: tuple[RunningNode, Archive], film: Path
-) -> None:
+def test_the_archive_may_send_our_results_back(site: tuple[RunningNode, Archive], film: Path) -> None:
     node, archive = site
     give(film, archive.destination)
-    archive.forward(study_of(film), NODE_AE_TITLE)
     held = archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
     archive.forward(study_of(film), NODE_AE_TITLE)
     settle()
     assert archive.instances(study_of(film)) == held
     assert jobs_of(study_of(film), node) == 1
-
-
-def test_what_was_received_while_the_archive_was_away_is_delivered_when_it_is_back(film: Path, tmp_path: Path) -> None:
-    with running_archive(tmp_path / "archive") as archive:
-        away = archive.destination
-    with running_node(
-        tmp_path / "node",
-        port=free_port(),
-        archive=away,
-        quiet_seconds=0.1,
-        sweep_seconds=0.2,
-        delivery_retry_seconds=0.2,
-    ) as node:
-        give(film, node.destination)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not any(row.state == State.ENCODED for row in node.rows()):
-            assert time.monotonic() < deadline, node.rows()
-            time.sleep(0.1)
-        dicom_port = Destination.parse(away).port
-        with running_archive(tmp_path / "archive", dicom_port=dicom_port) as archive:
-            archive.wait_for(study_of(film), has_results, seconds=PATIENCE_SECONDS)
 
 
 def test_no_message_of_the_node_names_the_patient(site: tuple[RunningNode, Archive], film: Path) -> None:

@@ -1,8 +1,9 @@
 """What viewers show of a numbered film: OHIF draws the SR, DCMTK applies the presentation state.
 
-    python -m tools.screenshots FILM.dcm SR.dcm GSPS.dcm --out FOLDER
+    python -m tools.screenshots FILM.dcm [SR.dcm GSPS.dcm] --out FOLDER
 
-It starts an archive, stores the objects there by C-STORE, opens the study in OHIF in a headless Chromium and writes
+Without SR and presentation state the film is numbered first, as by ``numbering run``. It starts an archive, stores the
+objects there by C-STORE, opens the study in OHIF in a headless Chromium and writes
 
     ohif.png    the SR's regions, drawn by OHIF
     gsps.png    the film under the presentation state, its graphics drawn
@@ -28,10 +29,18 @@ from pydicom.dataset import Dataset
 
 from deploy.ohif.fetch import PLAYWRIGHT, fetch
 from deploy.ohif.serve import viewer
+from numbering.run import Pipelines, run
 from tests.archive import Archive, running_archive
 
 OVERLAY_COLOUR = (255, 255, 0)
 SENDER = "NUMBERING"
+
+
+def numbered(film: Path, out: Path) -> list[Path]:
+    """SR and presentation state of a film, by the installed pipeline."""
+    (study,) = run([film], out, Pipelines()).report.studies
+    (series,) = study.series
+    return [out / written.path for written in series.objects]
 
 
 def store(paths: list[Path], archive: Archive) -> None:
@@ -89,18 +98,18 @@ def main() -> None:
     """Store, photograph, compare."""
     options = argparse.ArgumentParser(description="What viewers show of a numbered film.")
     options.add_argument("film", type=Path)
-    options.add_argument("report", type=Path, help="its SR")
-    options.add_argument("state", type=Path, help="its presentation state")
+    options.add_argument("results", type=Path, nargs="*", help="its SR and its presentation state")
     options.add_argument("--out", type=Path, required=True)
     chosen = options.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     study_uid = str(pydicom.dcmread(chosen.film, specific_tags=["StudyInstanceUID"]).StudyInstanceUID)
 
-    with tempfile.TemporaryDirectory() as folder, running_archive(Path(folder) / "archive") as archive:
-        store([chosen.film, chosen.report, chosen.state], archive)
+    with tempfile.TemporaryDirectory() as name, running_archive(Path(name) / "archive") as archive:
+        report, state = chosen.results or numbered(chosen.film, Path(name) / "results")
+        store([chosen.film, report, state], archive)
         drawn = photograph(study_uid, archive, chosen.out / "ohif.png")
-    under_state(chosen.film, chosen.state).save(chosen.out / "gsps.png")
-    change = np.abs(greys(chosen.film, chosen.state).astype(int) - greys(chosen.film)).max()
+        under_state(chosen.film, state).save(chosen.out / "gsps.png")
+        change = np.abs(greys(chosen.film, state).astype(int) - greys(chosen.film)).max()
     print(json.dumps({"ohif": drawn, "gsps_largest_grey_change": int(change)}))
 
 
