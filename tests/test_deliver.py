@@ -24,7 +24,7 @@ from pynetdicom.sop_class import Verification
 
 from numbering.dicom.deliver import Destination, Outcome, Timeouts, echo, send
 from numbering.dicom.encode import encode, write_objects
-from tests.archive import free_port
+from tests.archive import free_port, running_archive
 from tests.films import NAME, PATIENT_ID, make_film
 from tests.results import numbered, result_of
 
@@ -286,6 +286,16 @@ def tiny(path: Path, sop_class: str) -> Path:
 def test_a_file_that_is_no_dicom_file_is_our_fault_and_raised_before_anything_is_sent(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         send([tmp_path / "missing.dcm"], Destination("A", "127.0.0.1", 1), "NUMBERING")
+
+
+def test_orthanc_files_our_objects_in_the_films_study(objects: list[Path], tmp_path: Path) -> None:
+    study = str(dcmread(objects[0]).StudyInstanceUID)
+    with running_archive(tmp_path / "archive", modalities={"NUMBERING": 11112}) as archive:
+        destination = Destination.parse(archive.destination)
+        assert echo(destination, "NUMBERING").outcome is Outcome.DELIVERED
+        sent = send(objects, destination, "NUMBERING")
+        assert [item.outcome for item in sent] == [Outcome.DELIVERED] * 3
+        assert set(archive.instances(study)) == {item.sop_instance_uid for item in sent}
 
 
 def test_an_echo_is_answered() -> None:

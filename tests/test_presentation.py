@@ -95,6 +95,13 @@ def test_the_grey_levels_stay_as_they_were(elements: dict[str, Any], tmp_path: P
     np.testing.assert_array_equal(after, before)
 
 
+def test_the_images_own_shutter_stays(tmp_path: Path) -> None:
+    shutter = PICTURES["a shutter"]
+    state = dcmread(state_of(make_film(tmp_path / "film.dcm", **shutter), tmp_path))
+    assert {keyword: str(state.get(keyword)) for keyword in shutter} == shutter
+    assert state.ShutterPresentationValue == 0
+
+
 @pytest.mark.parametrize("encoding", [ImplicitVRLittleEndian, ExplicitVRBigEndian], ids=["implicit", "big endian"])
 def test_a_table_survives_the_encoding_of_its_source(encoding: str, tmp_path: Path) -> None:
     lut = {"VOILUTSequence": table(curve(4095), 0), **NO_VOI}
