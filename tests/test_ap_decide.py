@@ -7,7 +7,9 @@ from numbering.pipelines.ap_xray.decide import Look, OperatingPoint, below, gath
 from numbering.pipelines.ap_xray.detector import Detections, decode, suppress
 
 L4, L5, S1 = (100.0, 300.0, 160.0, 340.0), (98.0, 350.0, 164.0, 392.0), (100.0, 402.0, 158.0, 440.0)
-POINT = OperatingPoint(intercept=1, whole=0.5, crop=0.5, below=-4, answer=0.5, ambiguous=0.25, image_size=384)
+POINT = OperatingPoint(
+    intercept=1, whole=0.5, crop=0.5, below=-4, answer=0.5, ambiguous=0.25, image_size=384, mirrored=0
+)
 
 
 def seen(*boxes_and_scores: tuple[tuple[float, ...], float]) -> Detections:

@@ -108,3 +108,32 @@ def test_training_runs_resumes_and_writes_safetensors(
 def test_an_unknown_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="small or paper"):
         training.train(tmp_path, tmp_path / "x.safetensors", size="huge")
+
+
+def test_the_mirror_image_s_boxes_come_back_unmirrored() -> None:
+    """A network that knows one bright body: both looks must agree on where it is."""
+
+    class Bright:
+        runtime, weights_file, weights_sha256 = "none", "-", "0" * 64
+
+        def run(self, canvas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            rows, columns = canvas.shape[2:]
+            distances, logits = [], []
+            for stride in (8, 16, 32):
+                mean = canvas[0, 0].reshape(rows // stride, stride, columns // stride, stride).mean((1, 3)).ravel()
+                logits.append(np.where(mean > 0.9, 5.0, -9.0))
+                bins = np.full((4, 16, mean.size), -30.0)
+                for side, bin_ in enumerate((1, 2, 3, 4)):
+                    bins[side, bin_] = 30
+                distances.append(bins.reshape(64, -1))
+            return np.concatenate(distances, 1), np.concatenate(logits)[None]
+
+    grey = np.zeros((128, 96), np.uint8)
+    grey[40:48, 16:24] = 255
+    detector = Detector(Bright(), ("L5",))
+    plain = detector.detect(grey, 128)["L5"]
+    both = detector.detect(grey, 128, mirrored=True)["L5"]
+    # Left reaches one stride, right three: their mean from the mirrored look reaches two on both sides.
+    np.testing.assert_allclose(plain.boxes[0], [20 - 8 - 0.5, 44 - 16 - 0.5, 20 + 24 - 0.5, 44 + 32 - 0.5], atol=1e-3)
+    np.testing.assert_allclose(both.boxes[0], [20 - 16 - 0.5, 44 - 16 - 0.5, 20 + 16 - 0.5, 44 + 32 - 0.5], atol=1e-3)
+    assert both.scores[0] == pytest.approx(plain.scores[0])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from numbering import logs
 from numbering.cli import machine, model, node
 
 app = typer.Typer(
@@ -16,6 +17,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def quiet() -> None:
+    """Says which vertebra is which, how sure it is, and on what the count rests. Research use only."""
+    logs.configure("WARNING")  # stdout is the answer; a node says more (`serve`)
+
 
 for command, name, example in (
     (node.demo, "demo", "numbering demo --out demo"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from numbering import logs
 from numbering.cli.console import (
     JsonOption,
     emit,
@@ -100,8 +101,10 @@ def serve(
     from numbering.jobs.serve import AlreadyServing, CannotStart
     from numbering.jobs.serve import serve as serve_node
 
+    settings = settings_or_exit(data=data, port=port, archive=archive)
+    logs.configure(settings.log_level)
     try:
-        serve_node(settings_or_exit(data=data, port=port, archive=archive))
+        serve_node(settings)
     except (AlreadyServing, CannotStart) as error:
         raise fail(str(error)) from None
 

@@ -73,7 +73,12 @@ def sha256_of(path: Path) -> str:
 
 @cache
 def registry() -> dict[str, Entry]:
-    """All entries by name."""
+    """All entries by name; `TryAgainLater` when the package came without them."""
+    if not REGISTRY.is_file():
+        raise TryAgainLater(
+            ReasonCode.MODEL_UNAVAILABLE,
+            f"{REGISTRY}: not found, expected the list of models; install the package again",
+        )
     return {name: Entry(name=name, **entry) for name, entry in json.loads(REGISTRY.read_text()).items()}
 
 

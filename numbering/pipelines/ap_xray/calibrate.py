@@ -19,7 +19,9 @@ COST_OF_A_WRONG_ANSWER = 10.0
 RIDGE = 1.0
 """Weight of the penalty on the coefficients against one candidate's loss: few films must not give certainties."""
 
-UNCALIBRATED = OperatingPoint(intercept=0, whole=0.5, crop=0.5, below=-1, answer=0.5, ambiguous=0.3, image_size=512)
+UNCALIBRATED = OperatingPoint(
+    intercept=0, whole=0.5, crop=0.5, below=-1, answer=0.5, ambiguous=0.3, image_size=512, mirrored=1
+)
 
 
 def fit(

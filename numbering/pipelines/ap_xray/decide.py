@@ -60,6 +60,8 @@ class OperatingPoint:
     """Abstain when a second candidate's probability is at least this."""
     image_size: float
     """Long side of the network's canvas, pixels."""
+    mirrored: float
+    """1 to look at the mirror image too and take the mean, else 0."""
 
     def probability(self, evidence: Evidence) -> float:
         """Probability that this candidate, seen alone, is the lowest lumbar-type vertebra."""

@@ -144,12 +144,25 @@ class Detector:
         self.network, self.classes = network, classes
 
     def detect(
-        self, grey: NDArray[np.uint8], size: int, origin: tuple[float, float] = (0, 0), most: int = 40
+        self,
+        grey: NDArray[np.uint8],
+        size: int,
+        origin: tuple[float, float] = (0, 0),
+        *,
+        mirrored: bool = False,
+        most: int = 40,
     ) -> dict[str, Detections]:
-        """Detections by class in a grey region whose left and top in the film are ``origin``."""
+        """Detections by class in a grey region whose left and top in the film are ``origin``.
+
+        ``mirrored`` also looks at the mirror image and takes the mean of both, cell by cell.
+        """
         canvas, placed = letterbox(grey, size, origin=origin)
-        batch: Array = np.repeat(np.float32(1 / 255) * canvas[None, None].astype(np.float32), 3, axis=1)
-        boxes, scores = decode(*self.network.run(batch), *canvas.shape)
+        boxes, scores = self._decoded(canvas)
+        if mirrored:
+            other_boxes, other_scores = self._decoded(np.ascontiguousarray(canvas[:, ::-1]))
+            twin = mirror_cells(*canvas.shape)
+            other_boxes = other_boxes[twin][:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [canvas.shape[1], 0, canvas.shape[1], 0]
+            boxes, scores = (boxes + other_boxes) / 2, (scores + other_scores[:, twin]) / 2
         found = {}
         for name, of_class in zip(self.classes, scores, strict=True):
             likely = np.flatnonzero(of_class > LOWEST_SCORE)
@@ -158,6 +171,20 @@ class Detector:
             kept = suppress(film_boxes, film_scores, SAME_BOX)[:most]
             found[name] = Detections(film_boxes[kept], film_scores[kept])
         return found
+
+    def _decoded(self, canvas: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        batch: Array = np.repeat(np.float32(1 / 255) * canvas[None, None].astype(np.float32), 3, axis=1)
+        return decode(*self.network.run(batch), *canvas.shape)
+
+
+def mirror_cells(rows: int, columns: int) -> NDArray[np.intp]:
+    """For each cell of a canvas, the index of its mirror image (left to right) in the flattened order."""
+    order, start = [], 0
+    for stride in STRIDES:
+        grid = start + np.arange((rows // stride) * (columns // stride)).reshape(rows // stride, columns // stride)
+        order.append(grid[:, ::-1].ravel())
+        start += grid.size
+    return np.concatenate(order)
 
 
 def open_network(entry: Entry, device: str = "auto", threads: int = 0) -> Network:

@@ -108,7 +108,7 @@ class ApXray:
 
     def _look(self, film: Radiograph, left: int, top: int, right: int, bottom: int) -> Look:
         grey = window_to_grey(film.pixels[top:bottom, left:right])
-        found = self.detector.detect(grey, int(self.point.image_size), (left, top))
+        found = self.detector.detect(grey, int(self.point.image_size), (left, top), mirrored=bool(self.point.mirrored))
         nothing = Detections(np.zeros((0, 4)), np.zeros(0))
         return Look(found["L5"], found.get("vertebra", nothing))
 

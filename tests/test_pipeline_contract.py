@@ -1,0 +1,106 @@
+"""What every installed pipeline must do; a new card is tested the day it is registered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from numbering.anatomy import Disc, Level
+from numbering.pipelines import CARDS, Card, Pipeline, card_named
+from numbering.result import Findings, Status
+from numbering.study import Image, Radiograph, Series
+from numbering.weights import registry
+
+
+@pytest.fixture(params=CARDS, ids=lambda card: card.name, scope="module")
+def card(request: pytest.FixtureRequest) -> Card:
+    found: Card = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def pipeline(card: Card) -> Pipeline:
+    return card.load("cpu")
+
+
+def film(pixels: np.ndarray, uid: str = "1.2.3", frame: int | None = None) -> Radiograph:
+    return Radiograph(sop_instance_uid=uid, frame=frame, pixels=pixels.astype(np.float32))
+
+
+ODD_FILMS = {
+    "noise": np.random.default_rng(0).random((401, 203)),
+    "flat": np.full((300, 200), 5.0),
+    "one row": np.random.default_rng(1).random((1, 900)),
+    "tiny": np.random.default_rng(2).random((8, 8)),
+    "very wide": np.random.default_rng(3).random((70, 2000)),
+    "negative values": np.random.default_rng(4).normal(-500, 80, (300, 257)),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILMS)
+def test_what_shows_no_spine_is_an_abstention_with_a_reason(pipeline: Pipeline, name: str) -> None:
+    findings = pipeline.number([film(ODD_FILMS[name])])
+    assert findings.status is Status.ABSTAINED
+    assert findings.reason is not None
+    assert "1.2.3" in findings.reason.text
+
+
+def test_the_same_pixels_give_the_same_findings(pipeline: Pipeline) -> None:
+    pixels = ODD_FILMS["noise"]
+    assert pipeline.number([film(pixels)]) == pipeline.number([film(pixels)])
+
+
+def test_a_multi_frame_film_is_named_with_its_frame(pipeline: Pipeline) -> None:
+    findings = pipeline.number([film(ODD_FILMS["noise"], frame=2)])
+    assert findings.reason is not None
+    assert "1.2.3#2" in findings.reason.text
+
+
+def test_findings_survive_json(pipeline: Pipeline) -> None:
+    findings = pipeline.number([film(ODD_FILMS["noise"])])
+    assert Findings.model_validate_json(findings.model_dump_json()) == findings
+
+
+def test_every_level_it_says_exists(pipeline: Pipeline) -> None:
+    findings = pipeline.number([film(ODD_FILMS["noise"])])
+    for vertebra in findings.vertebrae:
+        Level.parse(vertebra.level)
+    for disc in findings.discs:
+        Disc.parse(disc.level)
+
+
+def test_the_identity_names_the_file_that_runs_and_its_sha256(card: Card, pipeline: Pipeline) -> None:
+    entry = registry()[card.weights]
+    files = {file.file: file.sha256 for file in (entry.torch, *(entry.openvino or ()))}
+    assert files[pipeline.identity.weights_file] == pipeline.identity.weights_sha256
+    assert pipeline.identity.trained_on
+    assert pipeline.settings
+
+
+def test_the_card_presumes_in_words_and_suits_a_plain_series(card: Card) -> None:
+    assert card.assumption.endswith(".")
+    image = Image(sop_instance_uid="1.2", sop_class_uid="1.3", path=None, digest="", modality="DX")  # type: ignore[arg-type]
+    series = Series(study_instance_uid="1.4", series_instance_uid="1.5", modality="DX", images=(image,))
+    assert card.suits(series) is None
+    assert card_named(card.name) is card
+
+
+def test_an_unknown_pipeline_names_those_that_are_installed() -> None:
+    with pytest.raises(KeyError, match="ap-xray"):
+        card_named("chest")
+
+
+def test_serving_loads_neither_torch_nor_what_only_training_needs(card: Card) -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from numbering.pipelines import card_named\n"
+        "from numbering.study import Radiograph\n"
+        f"pipeline = card_named({card.name!r}).load('cpu')\n"
+        "pipeline.number([Radiograph(sop_instance_uid='1.2', frame=None, pixels=np.random.rand(200, 90).astype('f4'))])\n"
+        "found = {'torch', 'torchvision', 'ultralytics', 'cv2', 'openvino_telemetry', 'pydicom'} & sys.modules.keys()\n"
+        "assert not {name for name in found if sys.modules[name] is not None}, found\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
