@@ -37,6 +37,7 @@ class Vertebra:
 
     @property
     def rib_bearing(self) -> bool:
+        """Whether it bears a rib on either side, however short."""
         return max(self.rib_mm) > 0
 
 
@@ -59,6 +60,7 @@ class Patient:
 
     @property
     def lowest_lumbar(self) -> Vertebra:
+        """The lowest lumbar-type vertebra: L5 in the usual spine."""
         return self.vertebrae[-1]
 
 
