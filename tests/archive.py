@@ -187,9 +187,8 @@ def running_archive(
     """Start Orthanc in `folder`, and stop it at the end.
 
     `modalities` gives the port of each AE title that may call (and be called); by default NUMBERING on no particular
-    port. With `routed` it sends radiographs on to NUMBERING.
-    Raises `ArchiveError` when Orthanc is
-    missing or does not start.
+    port. With `routed` it sends radiographs on to NUMBERING. Raises `ArchiveError` when Orthanc is missing or
+    does not start.
     """
     if missing := _missing():
         raise ArchiveError(f"this needs {' and '.join(missing)}: apt-get install orthanc orthanc-dicomweb")
