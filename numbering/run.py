@@ -72,8 +72,10 @@ def run(
 
 def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | None) -> SeriesEntry:
     series, card = assignment.series, assignment.card
-    if card is None:
+    if assignment.reason is not None:
         return unanswered_entry(series, assignment.status, assignment.reason, view=assignment.view)
+    if card is None:
+        raise ValueError(f"series {series.series_instance_uid} has neither a pipeline nor a reason why not")
     if only and card.name != only:
         text = f"series {series.series_instance_uid}: left out, because only {only} was asked for"
         reason = Reason(ReasonCode.NOT_ASKED_FOR, text)

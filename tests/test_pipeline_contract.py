@@ -99,7 +99,8 @@ def test_serving_loads_neither_torch_nor_what_only_training_needs(card: Card) ->
         "from numbering.pipelines import card_named\n"
         "from numbering.study import Radiograph\n"
         f"pipeline = card_named({card.name!r}).load('cpu')\n"
-        "pipeline.number([Radiograph(sop_instance_uid='1.2', frame=None, pixels=np.random.rand(200, 90).astype('f4'))])\n"
+        "film = Radiograph(sop_instance_uid='1.2', frame=None, pixels=np.random.rand(200, 90).astype('f4'))\n"
+        "pipeline.number([film])\n"
         "found = {'torch', 'torchvision', 'ultralytics', 'cv2', 'openvino_telemetry', 'pydicom'} & sys.modules.keys()\n"
         "assert not {name for name in found if sys.modules[name] is not None}, found\n"
     )

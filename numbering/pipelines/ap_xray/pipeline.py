@@ -35,8 +35,8 @@ from numbering.weights import Entry, registry
 
 STATEMENT = (
     "Numbering basis: lowest lumbar-type vertebra by appearance, presumed L5. Assumed five lumbar-type vertebrae; no "
-    "rib, C2 or other anchor was counted from. LSTV: not assessed on this film. Alternative numbering, if there are six "
-    "lumbar-type vertebrae: L6. Confidence {probability:.2f}. AI result, not verified. Research use only."
+    "rib, C2 or other anchor was counted from. LSTV: not assessed on this film. Alternative numbering, if there are "
+    "six lumbar-type vertebrae: L6. Confidence {probability:.2f}. AI result, not verified. Research use only."
 )
 TINY_FILM = 64
 """Films with a side shorter than this many pixels hold nothing that could be numbered."""
