@@ -26,6 +26,7 @@ from numbering.result import Status
 from numbering.settings import Settings
 from tests import stub_pipeline
 from tests.films import make_ct, make_film, uneven
+from tests.postgres import temporary_postgres
 
 
 @dataclass
@@ -93,10 +94,15 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def database_url() -> str:
+    return ""
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[House]:
     monkeypatch.setitem(CARD.__dict__, "path", "tests.stub_pipeline:Stub")
     monkeypatch.setenv(stub_pipeline.RUNS, str(tmp_path / "runs.txt"))
-    settings = Settings(data=tmp_path / "data", quiet_seconds=10, max_attempts=2)
+    settings = Settings(data=tmp_path / "data", database_url=database_url, quiet_seconds=10, max_attempts=2)
     engine = connect(settings.sqlalchemy_url)
     upgrade(engine)
     bell = Listener()
@@ -173,6 +179,30 @@ def test_a_late_film_reopens_the_series_and_supersedes_its_result(house: House) 
     assert old.state == State.SUPERSEDED
     with reading(house.node.engine) as session:
         assert session.get_one(Job, first.job).superseded_by == second.job
+
+
+class TestOnPostgreSQL:
+    """The same life where rows are locked one by one."""
+
+    @pytest.fixture
+    def database_url(self) -> Iterator[str]:
+        with temporary_postgres() as url:
+            yield url
+
+    def test_a_film_is_numbered_reopened_and_swept(self, house: House) -> None:
+        assert house.node.engine.dialect.name == "postgresql"
+        test_a_late_film_reopens_the_series_and_supersedes_its_result(house)
+        house.receive(house.film())
+        house.assemble()
+        *_, row = house.rows()
+        sweeper.sweep(house.node)
+        assert house.bell.rung == [("ap-xray", row.job)]
+        assert claim_job(house.node.engine, row.job or "", State.QUEUED, 60) is not None
+        expire_leases(house)
+        sweeper.sweep(house.node)
+        assert house.bell.rung == [("ap-xray", row.job)] * 2
+        house.work()
+        assert house.rows()[-1].state == State.ENCODED
 
 
 def test_a_film_that_comes_while_its_series_is_being_numbered_makes_that_worker_too_late(house: House) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import selectinload
 
 from numbering.errors import Reason, ReasonCode
 from numbering.jobs.models import Delivery, Job, SeriesRow
@@ -53,7 +54,7 @@ class Row:
 def overview(engine: Engine, *, superseded: bool = False) -> list[Row]:
     """All rows, oldest first; superseded ones only when asked for."""
     with reading(engine) as session:
-        jobs = session.scalars(select(Job).order_by(Job.created_at, Job.part)).all()
+        jobs = session.scalars(select(Job).order_by(Job.created_at, Job.part).options(selectinload(Job.objects))).all()
         shown = [job for job in jobs if superseded or job.state != State.SUPERSEDED]
         sent: dict[str, Counter[str]] = {}
         for job_id, state in session.execute(select(Delivery.job_id, Delivery.state)):

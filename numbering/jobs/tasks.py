@@ -34,7 +34,7 @@ class _Message(Request):
 class _Task(Task):
     """A task whose messages are such."""
 
-    Request = _Message
+    Request = f"{__name__}:_Message"
 
 
 def register(app: Celery, node: Node) -> None:
