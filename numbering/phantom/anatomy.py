@@ -1,9 +1,9 @@
 """Tables of the simulated spine: sizes in mm, angles in degrees, one row a vertebra.
 
-Sources: endplates, heights, canals and processes after Panjabi et al. 1991 (cervical and thoracic) and 1992 (lumbar),
-pedicles after Zindrick et al. 1987, living body heights after Berry 1987 and Zhou 2000, all as rounded means. Rows
-marked *estimate* continue a neighbouring row. Standing alignment follows published means (L1-S1 57°, sacral slope 41°,
-T1-T12 kyphosis about 40°).
+The rows follow the published means of Panjabi et al. 1991 (cervical and thoracic) and 1992 (lumbar), pedicles those of
+Zindrick et al. 1987, rounded and not compared with the papers digit by digit: a phantom needs plausible sizes, and no
+figure may be quoted from here. Estimates, without a source of their own: the row of C4, disc heights, spinous and
+transverse reach in the neck, the lean of each level, the reach of the ribs and, elsewhere, sacrum, pelvis and organs.
 """
 
 from __future__ import annotations
