@@ -3,13 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numbering.pipelines.ap_xray.decide import Look, OperatingPoint, below, gather, lumbar_region, posterior
+from numbering.pipelines.ap_xray.decide import FEATURES, Look, OperatingPoint, gather, lumbar_region, posterior
 from numbering.pipelines.ap_xray.detector import Detections, decode, suppress
 
-L4, L5, S1 = (100.0, 300.0, 160.0, 340.0), (98.0, 350.0, 164.0, 392.0), (100.0, 402.0, 158.0, 440.0)
+L3, L4 = (102.0, 250.0, 158.0, 288.0), (100.0, 300.0, 160.0, 340.0)
+L5, S1 = (98.0, 350.0, 164.0, 392.0), (100.0, 402.0, 158.0, 440.0)
 POINT = OperatingPoint(
-    intercept=1, whole=0.5, crop=0.5, below=-4, answer=0.5, ambiguous=0.25, image_size=384, mirrored=0
-)
+    intercept=1, whole=0.4, crop=0.4, body=0.3, below=-5, above=1, room=0.2,
+    answer=0.5, ambiguous=0.25, image_size=384, mirrored=0,
+)  # fmt: skip
+FILM_BOTTOM = 600.0
 
 
 def seen(*boxes_and_scores: tuple[tuple[float, ...], float]) -> Detections:
@@ -20,34 +23,59 @@ def seen(*boxes_and_scores: tuple[tuple[float, ...], float]) -> Detections:
 NOTHING = seen()
 
 
-def test_two_boxes_on_one_body_are_one_candidate_and_the_crop_s_box_is_kept() -> None:
+def feature(evidence: list, box: tuple[float, ...], name: str) -> float:
+    (one,) = [one for one in evidence if np.allclose(one.box, box, atol=1)]
+    return float(one.features[FEATURES.index(name)])
+
+
+def test_boxes_of_both_looks_and_classes_on_one_body_are_one_and_the_crop_s_box_is_kept() -> None:
     moved = tuple(value + 3 for value in L5)
-    (one,) = gather(Look(seen((L5, 0.9)), NOTHING), Look(seen((moved, 0.6)), NOTHING))
-    assert one.box == moved
-    assert one.score == 0.9
+    (one,) = gather(
+        [Look(seen((L5, 0.9)), seen((L5, 0.2))), Look(seen((moved, 0.6)), NOTHING, closer=True)], FILM_BOTTOM
+    )
+    np.testing.assert_allclose(one.box, moved)
+    assert one.score == pytest.approx(0.9)
 
 
-def test_a_vertebra_below_speaks_against_a_candidate() -> None:
-    whole = Look(seen((L4, 0.9), (L5, 0.55)), seen((L4, 0.3), (L5, 0.9)))
-    upper, lower = sorted(gather(whole, None), key=lambda one: one.box[1])
-    assert upper.features[2] == 0.9
-    assert lower.features[2] == 0.0
-    assert POINT.probability(lower) > POINT.probability(upper)
+def test_duplicates_within_a_look_are_averaged_by_their_scores() -> None:
+    moved = tuple(value + 4 for value in L5)
+    (one,) = gather([Look(seen((L5, 0.8), (moved, 0.8)), NOTHING)], FILM_BOTTOM)
+    np.testing.assert_allclose(one.box, np.array(L5) + 2)
+
+
+def test_a_body_below_speaks_against_and_one_above_for() -> None:
+    evidence = gather([Look(seen((L4, 0.9), (L5, 0.55)), seen((L3, 0.8), (L5, 0.9)))], FILM_BOTTOM)
+    assert feature(evidence, L4, "below") == pytest.approx(0.9)
+    assert feature(evidence, L5, "below") == 0.0
+    assert feature(evidence, L5, "above") == pytest.approx(0.9)
+    assert feature(evidence, L3, "above") == 0.0
 
 
 def test_the_paper_s_failure_two_boxes_is_resolved_by_what_lies_below() -> None:
     """Figure 5c: the upper box has 87 %, the lower 53 %, and the lower one is L5."""
-    whole = Look(seen((L4, 0.87), (L5, 0.53)), seen((L5, 0.8)))
-    evidence = gather(whole, None)
+    evidence = gather([Look(seen((L4, 0.87), (L5, 0.53)), seen((L3, 0.9), (L5, 0.8)))], FILM_BOTTOM)
     probabilities, _ = posterior([POINT.probability(one) for one in evidence])
-    assert evidence[int(np.argmax(probabilities))].box == L5
+    np.testing.assert_allclose(evidence[int(np.argmax(probabilities))].box, L5)
 
 
-def test_a_vertebra_beside_or_far_below_does_not_count() -> None:
+def test_a_body_beside_or_far_away_is_no_neighbour() -> None:
     aside = tuple(value + (200 if index % 2 == 0 else 50) for index, value in enumerate(L5))
-    far = (98.0, 700.0, 164.0, 742.0)
-    assert below(L5, [seen((aside, 0.9), (far, 0.9), (L4, 0.9))]) == 0.0
-    assert below(L5, [seen((S1, 0.7))]) == 0.7
+    far = (98.0, 500.0, 164.0, 542.0)
+    evidence = gather([Look(seen((L5, 0.5)), seen((aside, 0.9), (far, 0.9)))], FILM_BOTTOM)
+    assert feature(evidence, L5, "below") == 0.0
+    near = gather([Look(seen((L5, 0.5)), seen((S1, 0.7)))], FILM_BOTTOM)
+    assert feature(near, L5, "below") == pytest.approx(0.7)
+
+
+def test_little_film_below_a_body_is_noticed() -> None:
+    look = Look(seen((L5, 0.5)), NOTHING)
+    assert feature(gather([look], FILM_BOTTOM), L5, "room") == 1.0
+    assert feature(gather([look], 392.0), L5, "room") == 0.0
+    assert 0 < feature(gather([look], 420.0), L5, "room") < 0.5
+
+
+def test_nothing_seen_is_no_evidence() -> None:
+    assert gather([Look(NOTHING, NOTHING)], FILM_BOTTOM) == []
 
 
 def test_candidates_compete_and_probabilities_sum_to_one() -> None:
@@ -61,18 +89,18 @@ def test_candidates_compete_and_probabilities_sum_to_one() -> None:
     assert posterior([]) == ([], 1.0)
 
 
-def test_the_second_look_is_around_the_candidate_and_inside_the_film() -> None:
-    region = lumbar_region(Look(seen((L5, 0.8)), NOTHING), 0, 0, 220, 460)
+def test_the_closer_look_is_around_the_lowest_sure_vertebra_and_inside_the_film() -> None:
+    region = lumbar_region(Look(seen((L4, 0.8)), seen((L5, 0.5), (S1, 0.1))), 0, 0, 220, 460)
     assert region is not None
     left, top, right, bottom = region
     assert 0 <= left < L5[0]
-    assert top < L5[1] - 200
+    assert top == int(L5[1] - 8 * 42)
     assert L5[2] < right <= 220
     assert bottom == 460
 
 
-def test_without_a_candidate_the_second_look_is_around_the_lowest_vertebra() -> None:
-    region = lumbar_region(Look(NOTHING, seen((L4, 0.5), (S1, 0.6))), 0, 0, 220, 600)
+def test_without_anything_sure_the_closer_look_is_around_the_best_guess() -> None:
+    region = lumbar_region(Look(seen((L4, 0.05)), seen((S1, 0.2))), 0, 0, 220, 600)
     assert region is not None
     assert region[3] == int(S1[3] + 3.5 * (S1[3] - S1[1]))
     assert lumbar_region(Look(NOTHING, NOTHING), 0, 0, 220, 600) is None

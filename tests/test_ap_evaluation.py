@@ -32,7 +32,7 @@ class Scripted:
         answer = self.answers[film.sop_instance_uid]
         if answer is None:
             return Read(film, (), (), 1.0)
-        evidence = Evidence(tuple(answer[0]), answer[1], (0.0, 0.0, 0.0))  # type: ignore[arg-type]
+        evidence = Evidence(tuple(answer[0]), answer[1], (0.0,) * 6)  # type: ignore[arg-type]
         return Read(film, (evidence,), (answer[1],), 1 - answer[1])
 
     def number(self, films: list[Radiograph]) -> Findings:
@@ -128,7 +128,7 @@ def test_thresholds_weigh_a_wrong_answer_more_than_an_abstention() -> None:
     """Right answers at 0.95, wrong ones at 0.7: the threshold must lie between."""
 
     def one(logit: float, right: bool) -> tuple[Case, tuple[Evidence, ...]]:
-        return case("x"), (Evidence(tuple(L5 if right else L4), 0.5, (logit * 2, 0.0, 0.0)),)  # type: ignore[arg-type]
+        return case("x"), (Evidence(tuple(L5 if right else L4), 0.5, (logit * 2, *(0.0,) * 5)),)  # type: ignore[arg-type]
 
     seen = [one(3.0, True)] * 10 + [one(0.85, False)] * 4
     point = choose_thresholds(UNCALIBRATED, seen)

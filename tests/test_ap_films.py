@@ -78,6 +78,23 @@ def test_reserved_films_never_train() -> None:
     assert films_for("val", [film]) == [film]
 
 
+def test_films_whose_label_is_in_doubt_train_and_validate_nothing_and_are_told_apart(
+    aasce: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films_module, "label_findings", lambda: {NAMES[0]: "high1", NAMES[4]: "low"})
+    monkeypatch.setattr(films_module, "reserved_splits", lambda: {"val": [NAMES[0], NAMES[1]], "test": NAMES[4:6]})
+    films, _ = read_aasce(aasce)
+    assert [film.name for film in films_for("val", films)] == [NAMES[1]]
+    assert NAMES[0] not in {film.name for film in films_for("train", films)}
+    found = [(case.anatomy, case.view) for case in cases(aasce, "aasce", "test", crops=1)]
+    assert found == [
+        ("label in doubt", "whole film"),
+        ("normal", "whole film"),
+        ("normal", "lumbar crop"),
+        ("normal", "without L5"),
+    ]
+
+
 def test_a_lumbar_crop_holds_l5_and_a_crop_without_it_does_not(aasce: Path) -> None:
     film = read_aasce(aasce)[0][0]
     shape = film.pixels().shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from numbering.pipelines.ap_xray.cases import Case
-from numbering.pipelines.ap_xray.decide import Evidence, OperatingPoint, posterior
+from numbering.pipelines.ap_xray.decide import FEATURES, Evidence, OperatingPoint, posterior
 from numbering.pipelines.ap_xray.evaluation import on_l5
 from numbering.pipelines.ap_xray.pipeline import ApXray
 
@@ -20,8 +20,9 @@ RIDGE = 1.0
 """Weight of the penalty on the coefficients against one candidate's loss: few films must not give certainties."""
 
 UNCALIBRATED = OperatingPoint(
-    intercept=0, whole=0.5, crop=0.5, below=-1, answer=0.5, ambiguous=0.3, image_size=512, mirrored=1
-)
+    intercept=0, whole=0.5, crop=0.5, body=0, below=-1, above=0, room=0,
+    answer=0.5, ambiguous=0.3, image_size=384, mirrored=1,
+)  # fmt: skip
 
 
 def fit(
@@ -29,16 +30,16 @@ def fit(
 ) -> OperatingPoint:
     """The operating point for these validation cases; the pipeline's own point only says how films are looked at."""
     pipeline.point = replace(UNCALIBRATED, image_size=image_size)
-    seen: list[tuple[Case, tuple[Evidence, ...]]] = []
+    seen: list[tuple[Case, list[Evidence]]] = []
     for case in cases:
-        seen.append((case, pipeline.read(case.film).evidence))
+        seen.append((case, pipeline.evidence(case.film)))
         progress(case)
     features = np.array([one.features for _, evidence in seen for one in evidence])
     right = np.array([on_l5(one.box, case) for case, evidence in seen for one in evidence])
     if not right.any() or right.all():
         raise ValueError(f"cannot calibrate: {right.sum()} of {len(right)} candidates are right; train longer")
     intercept, *weights = logistic(features, right)
-    point = replace(pipeline.point, intercept=intercept, whole=weights[0], crop=weights[1], below=weights[2])
+    point = replace(pipeline.point, intercept=intercept, **dict(zip(FEATURES, weights, strict=True)))
     return choose_thresholds(point, seen)
 
 
@@ -56,7 +57,7 @@ def logistic(features: NDArray[np.float64], right: NDArray[np.bool_]) -> list[fl
     return [float(w[0] - (weights * mean).sum()), *map(float, weights)]
 
 
-def choose_thresholds(point: OperatingPoint, seen: list[tuple[Case, tuple[Evidence, ...]]]) -> OperatingPoint:
+def choose_thresholds(point: OperatingPoint, seen: Sequence[tuple[Case, Sequence[Evidence]]]) -> OperatingPoint:
     """The thresholds with the least cost on these cases; of equals, the most cautious."""
     ranked = []
     for case, evidence in seen:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from numbering.pipelines.ap_xray.films import (
+    RIGHT,
     Crop,
     crop_without_l5,
     films_for,
@@ -77,14 +78,15 @@ def _aasce(data: Path, split: str, seed: int, crops: int) -> Iterator[Case]:
         views = [("whole film", Crop(0, 0, columns, rows))]
         views += [("lumbar crop", lumbar_crop(film, pixels.shape, rng)) for _ in range(crops)]
         views += [("without L5", crop_without_l5(film, pixels.shape, rng))]
-        for index, (view, crop) in enumerate(views):
+        in_doubt = film.label != RIGHT
+        for index, (view, crop) in enumerate(views[:1] if in_doubt else views):
             boxes, is_l5 = labels_in(film, crop)
             name = f"{film.name} {view} {index}"
             yield Case(
                 name=name,
                 patient=str(patient),
                 view=view,
-                anatomy="normal",
+                anatomy="label in doubt" if in_doubt else "normal",
                 film=Radiograph(sop_instance_uid=name, frame=None, pixels=crop.of(pixels)),
                 l5=boxes[is_l5][0] - 0.5 if is_l5.any() else None,
                 vertebrae=boxes - 0.5,

@@ -1,9 +1,10 @@
 """From detections to one answer: which body is the lowest lumbar-type vertebra, and how sure that is.
 
-The film is looked at twice, whole and as a lumbar crop. Boxes that overlap are one candidate. For each candidate three
-things speak: its score in either look, and whether another vertebra was found below it. A logistic model, fitted on
-validation films, turns them into the probability that this candidate is the one. Exactly one of the candidates is, or
-none is in view, so the probabilities compete.
+The film is looked at whole and as a lumbar crop. Boxes of either class that overlap are one body. For each body six
+things speak: how much it looks like L5 in the whole film and in the crop, how much it looks like a vertebra at all,
+whether another one was found below it, whether one was found above it, and how much film is left below it. A logistic
+model, fitted on validation films, turns them into the probability that this body is the one. At most one is, so the
+probabilities compete.
 """
 
 from __future__ import annotations
@@ -17,101 +18,163 @@ from numpy.typing import NDArray
 from numbering.geometry import Box, intersection_over_union
 from numbering.pipelines.ap_xray.detector import Detections
 
-SAME_CANDIDATE = 0.35
-"""Boxes that overlap by more than this are duplicates of one body: neighbouring bodies hardly overlap at all."""
+SAME_BODY = 0.35
+"""Boxes that overlap by more than this are one body: neighbouring bodies hardly overlap at all."""
 NO_SCORE = 0.005
-"""What a look that did not find the candidate counts as."""
+"""What a look that did not find the body counts as."""
 SIX_LUMBAR_PREVALENCE = 0.040
 """Share of people whose lowest lumbar-type vertebra is the sixth: lumbarisation in CT of 551 patients (see docs)."""
-CLOSEST_BELOW, FARTHEST_BELOW = 0.6, 2.2
-"""A vertebra counts as below a candidate when its centre is this many candidate heights lower."""
+CLOSEST, FARTHEST = 0.6, 2.2
+"""A neighbour's centre is this many body heights away."""
+ROOM = 1.5
+"""So many body heights of film below a body are as good as any more."""
+SURE = 0.3
+"""Score from which a detection may say where the lumbar spine is."""
 
-FEATURES = ("whole", "crop", "below")
+FEATURES = ("whole", "crop", "body", "below", "above", "room")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the detector saw in one look: L5 boxes and boxes of other vertebrae."""
+    """What the detector saw in one look: L5 boxes and boxes of other vertebrae; ``closer`` marks the lumbar crop."""
 
     l5: Detections
     vertebrae: Detections
+    closer: bool = False
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One candidate: its box, its best score, and its features in the order of `FEATURES`."""
+    """One body: its box, the detector's best score for L5, and its features in the order of `FEATURES`."""
 
     box: Box
     score: float
-    features: tuple[float, float, float]
+    features: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
     """Calibration and thresholds, fixed on validation films and kept in the weights registry."""
 
     intercept: float
     whole: float
     crop: float
+    body: float
     below: float
+    above: float
+    room: float
     answer: float
-    """Number a film when the best candidate's probability is at least this."""
+    """Number a film when the best body's probability is at least this."""
     ambiguous: float
-    """Abstain when a second candidate's probability is at least this."""
+    """Abstain when a second body's probability is at least this."""
     image_size: float
     """Long side of the network's canvas, pixels."""
     mirrored: float
     """1 to look at the mirror image too and take the mean, else 0."""
 
     def probability(self, evidence: Evidence) -> float:
-        """Probability that this candidate, seen alone, is the lowest lumbar-type vertebra."""
-        weights = (self.whole, self.crop, self.below)
+        """Probability that this body, seen alone, is the lowest lumbar-type vertebra."""
+        weights = (getattr(self, name) for name in FEATURES)
         logit = self.intercept + sum(w * f for w, f in zip(weights, evidence.features, strict=True))
-        return float(1 / (1 + np.exp(-logit)))
+        return float(1 / (1 + np.exp(-np.clip(logit, -60, 60))))
 
 
-def gather(whole: Look, crop: Look | None, most: int = 3) -> list[Evidence]:
-    """The distinct candidates of both looks, most likely first; the lumbar crop's box is the more exact one."""
-    looks = [look for look in (crop, whole) if look is not None]
-    boxes = np.concatenate([look.l5.boxes for look in looks])
-    scores = np.concatenate([look.l5.scores for look in looks])
-    from_crop = np.concatenate([np.full(len(look.l5.scores), look is crop) for look in looks])
-    order = np.argsort(-scores, kind="stable")
-    groups: list[list[int]] = []
-    for index in order:
-        for group in groups:
-            if intersection_over_union(boxes[index], boxes[group[0]])[0, 0] > SAME_CANDIDATE:
-                group.append(int(index))
-                break
-        else:
-            groups.append([int(index)])
+@dataclass(frozen=True)
+class _Body:
+    """Boxes of all looks on one body, as indices."""
+
+    members: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """All boxes of all looks, flat: ``(n, 4)`` boxes, scores, whether they say L5, and their look."""
+
+    boxes: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    l5: NDArray[np.bool_]
+    look: NDArray[np.intp]
+
+
+def gather(looks: Sequence[Look], film_bottom: float) -> list[Evidence]:
+    """The bodies seen in these looks, with what speaks for and against each; ``film_bottom`` in film pixels."""
+    seen = _flat(looks)
+    bodies = _grouped(seen)
+    closer = np.array([look.closer for look in looks])
+    l5 = np.array([_by_look(seen, body, len(looks), l5_only=True) for body in bodies]).reshape(-1, len(looks))
+    any_class = np.array([_by_look(seen, body, len(looks), l5_only=False) for body in bodies]).reshape(-1, len(looks))
+    boxes = np.array([_box(seen, body, closer) for body in bodies]).reshape(-1, 4)
+    vertebra = any_class.mean(1)
     found = []
-    for group in groups[: most + 2]:
-        exact = next((index for index in group if from_crop[index]), group[0])
-        box: Box = tuple(float(value) for value in boxes[exact])  # type: ignore[assignment]
-        best = [max((scores[i] for i in group if from_crop[i] == side), default=NO_SCORE) for side in (False, True)]
-        if crop is None:
-            best[1] = best[0]
-        features = (_logit(best[0]), _logit(best[1]), below(box, [look.vertebrae for look in looks]))
-        found.append(Evidence(box, float(max(best)), features))
-    return found[:most]
+    for index, box in enumerate(boxes):
+        whole = float(l5[index, ~closer].mean())
+        height = box[3] - box[1]
+        neighbours = _neighbours(boxes, index)
+        likely = 1 / (1 + np.exp(-vertebra))
+        features = (
+            whole,
+            float(l5[index, closer].mean()) if closer.any() else whole,
+            float(vertebra[index]),
+            float(likely[neighbours > 0].max(initial=0.0)),
+            float(likely[neighbours < 0].max(initial=0.0)),
+            float(np.clip((film_bottom - box[3]) / (ROOM * height), 0, 1)),
+        )
+        best = float(1 / (1 + np.exp(-l5[index].max())))
+        found.append(Evidence((float(box[0]), float(box[1]), float(box[2]), float(box[3])), best, features))
+    return found
 
 
-def below(box: Box, others: Sequence[Detections]) -> float:
-    """Best score of another vertebra found under this box: evidence that the box is not the lowest."""
-    height, middle = box[3] - box[1], (box[1] + box[3]) / 2
-    best = 0.0
-    for detections in others:
-        centres: NDArray[np.float64] = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2
-        lower = (centres[:, 1] - middle) / height
-        beside = np.abs(centres[:, 0] - (box[0] + box[2]) / 2) < (box[2] - box[0])
-        under = (lower > CLOSEST_BELOW) & (lower < FARTHEST_BELOW) & beside
-        best = max(best, float(detections.scores[under].max(initial=0.0)))
-    return best
+def _flat(looks: Sequence[Look]) -> _Seen:
+    parts = [
+        (one, l5, number) for number, look in enumerate(looks) for one, l5 in ((look.l5, True), (look.vertebrae, False))
+    ]
+    return _Seen(
+        np.concatenate([one.boxes.reshape(-1, 4) for one, _, _ in parts]),
+        np.concatenate([one.scores for one, _, _ in parts]),
+        np.concatenate([np.full(len(one.scores), l5) for one, l5, _ in parts]),
+        np.concatenate([np.full(len(one.scores), number) for one, _, number in parts]),
+    )
+
+
+def _grouped(seen: _Seen) -> list[_Body]:
+    """Boxes on one body belong together; the best box of a body decides what overlaps it."""
+    free = np.ones(len(seen.scores), bool)
+    overlap = intersection_over_union(seen.boxes, seen.boxes)
+    bodies = []
+    for index in np.argsort(-seen.scores, kind="stable"):
+        if free[index]:
+            members = np.flatnonzero(free & (overlap[index] > SAME_BODY))
+            free[members] = False
+            bodies.append(_Body(members))
+    return bodies
+
+
+def _by_look(seen: _Seen, body: _Body, looks: int, *, l5_only: bool) -> list[float]:
+    """The body's best score in each look, as a logit."""
+    members = body.members[seen.l5[body.members]] if l5_only else body.members
+    return [_logit(float(seen.scores[members[seen.look[members] == look]].max(initial=0.0))) for look in range(looks)]
+
+
+def _box(seen: _Seen, body: _Body, closer: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean of the body's boxes weighted by their scores; those of the lumbar crop, where it was seen there."""
+    exact = body.members[closer[seen.look[body.members]]]
+    members = exact if len(exact) else body.members
+    mean: NDArray[np.float64] = np.average(seen.boxes[members], axis=0, weights=seen.scores[members] ** 2)
+    return mean
+
+
+def _neighbours(boxes: NDArray[np.float64], index: int) -> NDArray[np.int_]:
+    """+1 for the bodies right below this one, -1 for those right above, 0 for the others."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    width, height = boxes[index, 2:] - boxes[index, :2]
+    offset = centres - centres[index]
+    apart = np.abs(offset[:, 1]) / height
+    near = (apart > CLOSEST) & (apart < FARTHEST) & (np.abs(offset[:, 0]) < width)
+    return np.where(near, np.sign(offset[:, 1]), 0).astype(int)
 
 
 def posterior(probabilities: Sequence[float]) -> tuple[list[float], float]:
-    """Probability that each candidate is the one, and that none is, given that at most one can be."""
+    """Probability that each body is the one, and that none is, given that at most one can be."""
     p = np.clip(np.asarray(probabilities, float), 1e-6, 1 - 1e-6)
     odds = p / (1 - p)
     total = 1 + odds.sum()
@@ -119,7 +182,7 @@ def posterior(probabilities: Sequence[float]) -> tuple[list[float], float]:
 
 
 def lumbar_region(whole: Look, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of the second look: around the likeliest candidate, or the lowest vertebrae seen.
+    """Left, top, right, bottom of the closer look: eight body heights above the lowest vertebra seen, some below.
 
     None when there is nothing to look at closer.
     """
@@ -134,13 +197,14 @@ def lumbar_region(whole: Look, left: int, top: int, right: int, bottom: int) -> 
     return max(left, int(centre - half)), upper, min(right, int(centre + half)), lower
 
 
-def _anchor(look: Look) -> Box | None:
-    if len(look.l5.scores) and look.l5.scores[0] >= 0.1:
-        return tuple(look.l5.boxes[0])
-    sure = look.vertebrae.boxes[look.vertebrae.scores >= 0.25]
+def _anchor(look: Look) -> NDArray[np.float64] | None:
+    boxes = np.concatenate([look.l5.boxes, look.vertebrae.boxes])
+    scores = np.concatenate([look.l5.scores, look.vertebrae.scores])
+    sure = boxes[scores >= SURE]
     if len(sure):
-        return tuple(sure[np.argmax(sure[:, 3])])
-    return tuple(look.l5.boxes[0]) if len(look.l5.scores) else None
+        lowest: NDArray[np.float64] = sure[np.argmax(sure[:, 3])]
+        return lowest
+    return boxes[np.argmax(scores)] if len(scores) else None
 
 
 def _logit(score: float) -> float:

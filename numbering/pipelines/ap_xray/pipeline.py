@@ -40,6 +40,10 @@ STATEMENT = (
 )
 TINY_FILM = 64
 """Films with a side shorter than this many pixels hold nothing that could be numbered."""
+SMALLEST_REGION = 16
+"""A lumbar crop with a side of this many pixels or fewer is no closer look."""
+MOST_CANDIDATES = 5
+"""So many bodies, the likeliest ones, are kept with a result."""
 
 
 @dataclass(frozen=True)
@@ -94,23 +98,30 @@ class ApXray:
         )
 
     def read(self, film: Radiograph) -> Read:
-        """Both looks at one film, and what they say."""
-        if min(film.pixels.shape) < TINY_FILM:
-            return Read(film, (), (), 1.0)
-        left, top, right, bottom = collimated_region(film.pixels)
-        whole = self._look(film, left, top, right, bottom)
-        region = lumbar_region(whole, left, top, right, bottom)
-        crop = self._look(film, *region) if region and min(region[2] - region[0], region[3] - region[1]) > 16 else None
-        evidence = gather(whole, crop)
+        """What is seen on one film, and how likely each body is the lowest lumbar-type vertebra."""
+        evidence = self.evidence(film)
         probabilities, none = posterior([self.point.probability(one) for one in evidence])
-        order = np.argsort(-np.array(probabilities), kind="stable")
+        order = np.argsort(-np.array(probabilities), kind="stable")[:MOST_CANDIDATES]
         return Read(film, tuple(evidence[i] for i in order), tuple(probabilities[i] for i in order), none)
 
-    def _look(self, film: Radiograph, left: int, top: int, right: int, bottom: int) -> Look:
+    def evidence(self, film: Radiograph) -> list[Evidence]:
+        """Every body seen in both looks at one film."""
+        if min(film.pixels.shape) < TINY_FILM:
+            return []
+        left, top, right, bottom = collimated_region(film.pixels)
+        whole = self._look(film, (left, top, right, bottom))
+        region = lumbar_region(whole, left, top, right, bottom)
+        looks = [whole]
+        if region and min(region[2] - region[0], region[3] - region[1]) > SMALLEST_REGION:
+            looks.append(self._look(film, region, closer=True))
+        return gather(looks, bottom - 0.5)
+
+    def _look(self, film: Radiograph, region: tuple[int, int, int, int], *, closer: bool = False) -> Look:
+        left, top, right, bottom = region
         grey = window_to_grey(film.pixels[top:bottom, left:right])
         found = self.detector.detect(grey, int(self.point.image_size), (left, top), mirrored=bool(self.point.mirrored))
         nothing = Detections(np.zeros((0, 4)), np.zeros(0))
-        return Look(found["L5"], found.get("vertebra", nothing))
+        return Look(found["L5"], found.get("vertebra", nothing), closer)
 
     def _refusal(self, read: Read) -> StatedReason | None:
         """Why this film is not numbered, or None."""

@@ -6,10 +6,12 @@ Imported only for training, after `network.prepare_ultralytics`.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
 import ultralytics.utils.torch_utils as torch_utils
+from safetensors.torch import load_file
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import RANK
@@ -37,10 +39,21 @@ def _float32(value: Any) -> Any:
 
 
 class Trainer(DetectionTrainer):
-    """`DetectionTrainer` that builds a `BfloatModel` in channels-last memory order."""
+    """`DetectionTrainer` that builds a `BfloatModel` in channels-last memory order.
+
+    ``start`` is a safetensors file of the same architecture to begin from.
+    """
+
+    start: Path | None = None
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         model = BfloatModel(cfg, nc=self.data["nc"], ch=self.data["channels"], verbose=verbose and RANK == -1)
         if weights:
             model.load(weights)
+        elif self.start:
+            kept = {key: value.float() for key, value in load_file(self.start).items()}
+            missing = set(kept) - set(model.state_dict())
+            if missing:
+                raise ValueError(f"{self.start}: {len(missing)} tensors fit no layer; expected the same architecture")
+            model.load_state_dict(kept, strict=False)
         return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -46,12 +46,14 @@ PAPER_PROTOCOL: dict[str, Any] = {
 
 
 def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", resume: bool = False,
-          hours: float | None = None, epochs: int | None = None, device: str = "cpu") -> Path:  # fmt: skip
+          start: Path | None = None, hours: float | None = None, epochs: int | None = None,
+          device: str = "cpu") -> Path:  # fmt: skip
     """Train and write ``out`` (safetensors, half precision); returns it.
 
     Work (data set, checkpoints after every epoch) lies in the folder ``out`` without its suffix. ``resume`` goes on
-    from the last checkpoint. ``hours`` fits the schedule into that time instead of the plan's epochs. The AASCE layout
-    trains on its ``train`` films only; test films are refused (`ReservedFilm`).
+    from the last checkpoint; ``start`` begins from other weights (safetensors). ``hours`` fits the schedule into that
+    time instead of the plan's epochs. The AASCE layout trains on its ``train`` films only; test films are refused
+    (`ReservedFilm`).
     """
     if size not in PLANS:
         raise ValueError(f"unknown size {size!r}: expected {' or '.join(PLANS)}")
@@ -70,7 +72,7 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
             "data": str(description),
             "epochs": length,
             "time": hours,
-            "close_mosaic": max(1, length // 4),
+            "close_mosaic": max(1, length // 3),
             "batch": plan.batch,
             "nbs": plan.batch,
             "imgsz": plan.image_size,
@@ -87,6 +89,7 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
             **PAPER_PROTOCOL,
         }
     )
+    trainer.start = start
     trainer.train()
     return to_safetensors(Path(trainer.best), out, plan)
 
