@@ -20,14 +20,14 @@ def write_yolo(
 ) -> None:
     """Write ``crops`` pictures a film to ``out/images/<split>`` and their boxes to ``out/labels/<split>``.
 
-    One whole film, one crop without L5, lumbar crops for the rest (and a second whole film when there are many). Only
-    the ``train`` split is varied in exposure, noise and sharpness.
+    One whole film, one crop without L5, lumbar crops for the rest (and another of both when there are many). Only the
+    ``train`` split is varied in exposure, noise and sharpness.
     """
     for folder in ("images", "labels"):
         (out / folder / split).mkdir(parents=True, exist_ok=True)
     makers = [whole_film, crop_without_l5, *[lumbar_crop] * crops][:crops]
     if crops > 5:
-        makers[-1] = whole_film
+        makers[-2:] = whole_film, crop_without_l5
     for number, film in enumerate(films):
         pixels = film.pixels()
         rng = np.random.default_rng([seed, number])

@@ -31,7 +31,7 @@ PLANS = {
     # Two cores train this. The other vertebrae are a second class: the films label all seventeen, which is seventeen
     # times the supervision of one box, and a vertebra found *below* a candidate is evidence against it.
     "small": Plan(
-        architecture="yolov5n", classes=("L5", "vertebra"), image_size=384, epochs=40, batch=16, crops_per_film=8
+        architecture="yolov5n", classes=("L5", "vertebra"), image_size=384, epochs=40, batch=16, crops_per_film=10
     ),
     # The paper's network and protocol: one class, 640 px.
     "paper": Plan(architecture="yolov5x", classes=("L5",), image_size=640, epochs=300, batch=16, crops_per_film=8),
@@ -72,7 +72,7 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
             "data": str(description),
             "epochs": length,
             "time": hours,
-            "close_mosaic": max(1, length // 3),
+            "close_mosaic": max(1, length // 2),
             "batch": plan.batch,
             "nbs": plan.batch,
             "imgsz": plan.image_size,
