@@ -36,8 +36,12 @@ def test_every_model_says_what_it_was_trained_on_and_what_it_is_for(name: str) -
     assert entry.training_command.startswith("numbering train")
     assert "Not a medical device" in entry.intended_use
     assert entry.limitations
-    assert entry.figures["rows"], "figures come from numbering evaluate"
-    assert entry.figures["weights_sha256"] in {file.sha256 for file in (entry.torch, *(entry.openvino or ()))}
+    files = {file.sha256 for file in (entry.torch, *(entry.openvino or ()))}
+    assert entry.figures["evaluations"], "figures come from numbering evaluate --save"
+    for figures in entry.figures["evaluations"]:
+        assert figures["weights_sha256"] in files
+        assert figures["command"].startswith("numbering evaluate")
+        assert figures["rows"]
 
 
 def test_another_file_under_the_same_name_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

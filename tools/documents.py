@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from numbering.phantom.truth import Truth
 from numbering.report import RunReport
 from numbering.settings import Settings
+from tools.model_cards import model_cards
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -87,6 +88,7 @@ def published_schema(model: type[BaseModel], name: str) -> str:
 
 DOCUMENTS: Mapping[Path, Callable[[], str]] = {
     DOCS / "settings.md": settings_table,
+    DOCS / "models.md": model_cards,
     DOCS / "schemas" / "run-1.json": lambda: published_schema(RunReport, "run:1"),
     DOCS / "schemas" / "truth-1.json": lambda: published_schema(Truth, "truth:1"),
 }

@@ -79,6 +79,11 @@ def evaluate(
     gallery: Annotated[Path | None, typer.Option(metavar="PNG", help="Picture of the failures, worst first.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the crops and of the bootstrap.")] = 0,
+    save: Annotated[
+        str | None,
+        typer.Option("--save", metavar="TITLE", help="Keep the figures in the model's card under this title."),
+    ] = None,
+    note: Annotated[str, typer.Option(help="What the data are, for the card.")] = "",
     json_target: JsonOption = None,
 ) -> None:
     """The paper's table on films that did not train, with 95 % bootstrap intervals."""
@@ -86,10 +91,12 @@ def evaluate(
     from numbering.pipelines.ap_xray.cases import cases
     from numbering.pipelines.ap_xray.evaluation import evaluate as evaluate_ap
     from numbering.pipelines.ap_xray.evaluation import gallery as draw_gallery
-    from numbering.pipelines.ap_xray.install import candidate_entry
+    from numbering.pipelines.ap_xray.install import candidate_entry, keep_figures
     from numbering.pipelines.ap_xray.pipeline import ApXray
 
     existing([data, *([weights] if weights else [])])
+    if save and weights:
+        raise fail("--save keeps figures of the installed weights: leave --weights out", 2)
     try:
         films = list(cases(data, layout, split, seed))
         with progress_bar("evaluating") as progress:
@@ -104,6 +111,10 @@ def evaluate(
         raise fail(str(error), 2) from None
     if gallery:
         report["failures"] = draw_gallery(outcomes, gallery)
+    if save:
+        keep_figures(
+            report, save, note, f"numbering evaluate {pipeline} --data {data.name} --split {split} --seed {seed}"
+        )
     emit(json.dumps(report, indent=2), json_target)
     if json_target != "-":
         for table in evaluation_tables(report):

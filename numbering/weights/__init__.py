@@ -34,8 +34,8 @@ class WeightsFile(BaseModel):
 class Entry(BaseModel):
     """One model. ``torch`` is the safetensors file; ``openvino`` the IR's description and its weights (None: not made).
 
-    ``operating_point`` holds the thresholds and the calibration fixed on validation data; ``figures`` what ``numbering
-    evaluate`` printed for these very files, with its command, data, seed and date.
+    ``operating_point`` holds the thresholds and the calibration fixed on validation data; ``figures`` holds
+    under ``evaluations`` what ``numbering evaluate`` printed for these very files, with its command, data, seed, date.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -84,7 +84,7 @@ def on_l5(box: Sequence[float], case: Case) -> bool:
 def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """The columns of the table for cases that hold an L5."""
     answered = [one for one in outcomes if one.answered]
-    hits = sum(bool(len(one.overlap)) and one.overlap[0] >= 0.5 for one in answered)
+    hits = sum(bool(len(one.overlap)) and bool(one.overlap[0] >= 0.5) for one in answered)
     average = average_precisions(outcomes, (0.5, 0.75))
     return {
         "mAP50": average[0],

@@ -1,0 +1,1 @@
+"""Scripts for those who work on this project; none is installed."""
