@@ -15,7 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from numbering.settings import Settings
 
-out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+WIDE = 150
+"""Columns of a table that goes to a file or a pipe."""
+
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, soft_wrap=True)
 
 JsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write JSON there; - for stdout.")]
 PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="ap-xray")]

@@ -106,12 +106,16 @@ class Receiver:
         return list(self._ae.active_associations)
 
     def stop(self, grace_seconds: float = 10.0) -> None:
-        """Take no new associations, give the running ones this long to end, then abort them."""
+        """Take no new associations, give the running ones this long to end, then abort them.
+
+        A connection that never asked for an association (a port scan, a load balancer's probe) is not waited for.
+        """
         running = self.associations
         self._server.shutdown()
         deadline = time.monotonic() + grace_seconds
         for assoc in running:
-            assoc.join(max(0.0, deadline - time.monotonic()))
+            if assoc.is_established:
+                assoc.join(max(0.0, deadline - time.monotonic()))
         for assoc in running:
             if assoc.is_alive():
                 assoc.abort()
