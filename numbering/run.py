@@ -13,7 +13,7 @@ from numbering.dicom.read import Unreadable, read_folder
 from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.infer import number
 from numbering.pictures import draw_film
-from numbering.pipelines import Card, Pipeline
+from numbering.pipelines.loaded import Pipelines
 from numbering.report import RunReport, SeriesEntry, WrittenObject, series_entry, unanswered_entry
 from numbering.result import NumberingResult, Origin, Status
 from numbering.route import Assignment, route
@@ -31,20 +31,6 @@ class Run:
     def failed(self) -> bool:
         """Whether a series failed (an abstention or a refusal is an answer, not a failure)."""
         return any(entry.status is Status.FAILED for study in self.report.studies for entry in study.series)
-
-
-class Pipelines:
-    """Pipelines, loaded once each when they are first needed."""
-
-    def __init__(self, device: str = "auto", threads: int = 0) -> None:
-        self._device, self._threads = device, threads
-        self._loaded: dict[str, Pipeline] = {}
-
-    def of(self, card: Card) -> Pipeline:
-        """The loaded pipeline of this card."""
-        if card.name not in self._loaded:
-            self._loaded[card.name] = card.load(self._device, self._threads)
-        return self._loaded[card.name]
 
 
 def run(
@@ -84,7 +70,7 @@ def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | 
         films = radiographs(series)
         result = number(
             assignment,
-            pipelines.of(card),
+            pipelines.named(card.name),
             origin=Origin.RUN,
             created_at=acquired(series),
             radiographs=lambda _: films,

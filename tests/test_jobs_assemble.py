@@ -22,6 +22,7 @@ from numbering.jobs.overview import Row, overview, waiting
 from numbering.jobs.states import State
 from numbering.jobs.store import connect, reading, upgrade, writing
 from numbering.pipelines.ap_xray.card import CARD
+from numbering.pipelines.loaded import Pipelines
 from numbering.result import Status
 from numbering.settings import Settings
 from tests import stub_pipeline
@@ -106,7 +107,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) ->
     engine = connect(settings.sqlalchemy_url)
     upgrade(engine)
     bell = Listener()
-    yield House(Node(settings, engine, Spool(settings.spool), bell), bell, tmp_path)
+    yield House(Node(settings, engine, Spool(settings.spool), bell, Pipelines("cpu")), bell, tmp_path)
     engine.dispose()
 
 

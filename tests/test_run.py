@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from numbering.cli import app
 from numbering.phantom.generate import generate
-from numbering.run import Pipelines, run
+from numbering.pipelines.loaded import Pipelines
+from numbering.run import run
 from tests.films import SECRETS, make_film
 
 runner = CliRunner()

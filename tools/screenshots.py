@@ -29,7 +29,8 @@ from pydicom.dataset import Dataset
 
 from deploy.ohif.fetch import PLAYWRIGHT, fetch
 from deploy.ohif.serve import viewer
-from numbering.run import Pipelines, run
+from numbering.pipelines.loaded import Pipelines
+from numbering.run import run
 from tests.archive import Archive, running_archive
 
 OVERLAY_COLOUR = (255, 255, 0)

@@ -31,7 +31,7 @@ def run(
 ) -> None:
     """Number DICOM files without a network; SR and presentation states go to DIR. No record is consulted."""
     from numbering.pipelines import card_named
-    from numbering.run import Pipelines
+    from numbering.pipelines.loaded import Pipelines
     from numbering.run import run as run_paths
 
     existing(paths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from numbering.dicom.spool import Spool
 from numbering.jobs.app import Bell, Ringer, celery_app
 from numbering.jobs.store import connect
-from numbering.pipelines import Pipeline, card_named
+from numbering.pipelines.loaded import Pipelines
 from numbering.settings import Settings
 
 
@@ -22,18 +22,14 @@ class Node:
     engine: Engine
     spool: Spool
     bell: Ringer
-    _loaded: dict[str, Pipeline] = field(default_factory=dict, init=False)
+    pipelines: Pipelines
 
     @classmethod
     def of(cls, settings: Settings) -> Node:
         """The node that these settings describe; its tables exist (`numbering.jobs.store.upgrade`)."""
-        return cls(settings, connect(settings.sqlalchemy_url), Spool(settings.spool), Bell(celery_app(settings)))
-
-    def pipeline(self, name: str) -> Pipeline:
-        """The pipeline of this name, loaded once per process; `TryAgainLater` when its weights cannot be read."""
-        if name not in self._loaded:
-            self._loaded[name] = card_named(name).load(self.settings.device, self.settings.inference_threads)
-        return self._loaded[name]
+        pipelines = Pipelines(settings.device, settings.inference_threads)
+        bell = Bell(celery_app(settings))
+        return cls(settings, connect(settings.sqlalchemy_url), Spool(settings.spool), bell, pipelines)
 
     def stored(self, path: Path) -> str:
         """How a row names a file: relative to the data folder, so that the folder may move."""

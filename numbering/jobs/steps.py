@@ -89,7 +89,7 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         assignment = _assignment(node, job)
     result = infer.number(
         assignment,
-        node.pipeline(name),
+        node.pipelines.named(name),
         origin=Origin.NODE,
         created_at=now(),
         revision=revision,
