@@ -15,6 +15,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 
+from numbering.errors import ReasonCode
 from numbering.jobs.states import State
 from tests.films import SECRETS, make_film
 from tests.node import RunningNode, processes_below, running_node, wait_for
@@ -128,8 +129,8 @@ def test_nothing_of_the_patient_is_in_the_log_or_the_database(node: RunningNode,
     fault = node.runs.parent / "fault"
     fault.touch()
     node.send(cut, film_in(tmp_path), make_film(tmp_path / "no_view.dcm", view_position=None, patient_orientation=None))
-    states = [State.QUARANTINED, State.QUEUED]
-    wait_for(lambda: set(states) <= {row.state for row in node.rows()}, "failures", node)
+    broken = {(State.QUARANTINED, ReasonCode.PIXELS_NOT_DECODABLE), (State.QUEUED, ReasonCode.INTERNAL_ERROR)}
+    wait_for(lambda: broken <= {(row.state, row.reason.code) for row in node.rows() if row.reason}, "failures", node)
     fault.unlink()
     wait_for(lambda: all(row.finished for row in node.rows()), "all to end", node)
     found = [path for path in node.settings.data.rglob("*") if path.is_file() and path.parent.name != "objects"]

@@ -332,7 +332,7 @@ def test_weights_that_are_missing_for_a_while_only_delay(house: House, monkeypat
         raise TryAgainLater(ReasonCode.MODEL_UNAVAILABLE, "weights ap-xray: not there yet")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Node, "pipeline", missing)
+        patch.setattr(Pipelines, "named", missing)
         house.receive(house.film())
         house.assemble()
         house.work()

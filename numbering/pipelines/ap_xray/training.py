@@ -68,7 +68,7 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
     trainer = Trainer(
         overrides={
             "model": str(last) if goes_on else yaml_name(plan.architecture),
-            "resume": goes_on,
+            "resume": str(last) if goes_on else False,
             "data": str(description),
             "epochs": length,
             "time": hours,
