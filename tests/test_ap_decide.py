@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numbering.pipelines.ap_xray.decide import FEATURES, Look, OperatingPoint, gather, lumbar_region, posterior
+from numbering.pipelines.ap_xray.decide import CLOSER, FEATURES, Look, OperatingPoint, closer_regions, gather, posterior
 from numbering.pipelines.ap_xray.detector import Detections, decode, suppress
 
 L3, L4 = (102.0, 250.0, 158.0, 288.0), (100.0, 300.0, 160.0, 340.0)
@@ -89,21 +89,20 @@ def test_candidates_compete_and_probabilities_sum_to_one() -> None:
     assert posterior([]) == ([], 1.0)
 
 
-def test_the_closer_look_is_around_the_lowest_sure_vertebra_and_inside_the_film() -> None:
-    region = lumbar_region(Look(seen((L4, 0.8)), seen((L5, 0.5), (S1, 0.1))), 0, 0, 220, 460)
-    assert region is not None
-    left, top, right, bottom = region
-    assert 0 <= left < L5[0]
-    assert top == int(L5[1] - 8 * 42)
-    assert L5[2] < right <= 220
-    assert bottom == 460
+def test_the_closer_looks_are_around_the_lowest_sure_vertebra_and_inside_the_film() -> None:
+    regions = closer_regions(Look(seen((L4, 0.8)), seen((L5, 0.5), (S1, 0.1))), 0, 0, 220, 460)
+    assert len(regions) == len(CLOSER)
+    for (left, top, right, bottom), (above, below) in zip(regions, CLOSER, strict=True):
+        assert 0 <= left < L5[0]
+        assert top == max(0, int(L5[1] - above * 42))
+        assert L5[2] < right <= 220
+        assert bottom == min(460, int(L5[3] + below * 42))
 
 
-def test_without_anything_sure_the_closer_look_is_around_the_best_guess() -> None:
-    region = lumbar_region(Look(seen((L4, 0.05)), seen((S1, 0.2))), 0, 0, 220, 600)
-    assert region is not None
-    assert region[3] == int(S1[3] + 3.5 * (S1[3] - S1[1]))
-    assert lumbar_region(Look(NOTHING, NOTHING), 0, 0, 220, 600) is None
+def test_without_anything_sure_the_closer_looks_are_around_the_best_guess() -> None:
+    first, *_ = closer_regions(Look(seen((L4, 0.05)), seen((S1, 0.2))), 0, 0, 220, 600)
+    assert first[3] == int(S1[3] + CLOSER[0][1] * (S1[3] - S1[1]))
+    assert closer_regions(Look(NOTHING, NOTHING), 0, 0, 220, 600) == []
 
 
 def test_decoding_reads_each_side_from_its_distribution() -> None:

@@ -61,11 +61,11 @@ def layout_of(data: Path) -> str:
         return "aasce"
     if (data / "labels").is_dir():
         return "yolo"
-    if next(data.glob("*/truth.json"), None) or (data / "truth.json").is_file():
+    if next(data.rglob("truth.json"), None):
         return "phantom"
     raise ValueError(
         f"{data}: no labelled films found; expected landmarks.csv (aasce), a labels/ folder (yolo) "
-        "or */truth.json (phantom)"
+        "or truth.json (phantom)"
     )
 
 
@@ -117,8 +117,7 @@ def _phantom(data: Path) -> Iterator[Case]:
     from numbering.dicom.pixels import radiographs
     from numbering.dicom.read import read_series
 
-    folders = [data] if (data / "truth.json").is_file() else sorted(path.parent for path in data.glob("*/truth.json"))
-    for folder in folders:
+    for folder in sorted(path.parent for path in data.rglob("truth.json")):
         truth = json.loads((folder / "truth.json").read_text())
         anatomy = ", ".join(truth["anomalies"]) or "normal"
         for image in truth["images"]:
@@ -129,7 +128,7 @@ def _phantom(data: Path) -> Iterator[Case]:
             lowest = [vertebra for vertebra in in_view if vertebra["lowest_lumbar"]]
             for film in radiographs(series):
                 yield Case(
-                    name=f"{folder.name} {image['file']}", patient=folder.name, view="simulated film", anatomy=anatomy,
+                    name=str((folder / image["file"]).relative_to(data)), patient=str(folder), view=f"simulated {image['field_of_view']}", anatomy=anatomy,
                     film=film, l5=np.array(lowest[0]["box"]) if lowest else None,
                     vertebrae=np.array([vertebra["box"] for vertebra in in_view]).reshape(-1, 4),
                     l5_name=lowest[0]["level"] if lowest else "L5",

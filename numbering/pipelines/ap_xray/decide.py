@@ -1,7 +1,7 @@
 """From detections to one answer: which body is the lowest lumbar-type vertebra, and how sure that is.
 
-The film is looked at whole and as a lumbar crop. Boxes of either class that overlap are one body. For each body six
-things speak: how much it looks like L5 in the whole film and in the crop, how much it looks like a vertebra at all,
+The film is looked at whole and in lumbar crops. Boxes of either class that overlap are one body. For each body six
+things speak: how much it looks like L5 in the whole film and in the crops, how much it looks like a vertebra at all,
 whether another one was found below it, whether one was found above it, and how much film is left below it. A logistic
 model, fitted on validation films, turns them into the probability that this body is the one. At most one is, so the
 probabilities compete.
@@ -31,12 +31,19 @@ ROOM = 1.5
 SURE = 0.3
 """Score from which a detection may say where the lumbar spine is."""
 
+CLOSER = ((8.0, 3.5), (6.0, 2.0))
+"""The closer looks: from so many body heights above the lowest vertebra seen to so many below."""
+WIDTH_OF_HEIGHT = 0.84
+"""Width of a closer look as a share of its height."""
+SMALLEST_REGION = 16
+"""A region with a side of fewer pixels is no closer look."""
+
 FEATURES = ("whole", "crop", "body", "below", "above", "room")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the detector saw in one look: L5 boxes and boxes of other vertebrae; ``closer`` marks the lumbar crop."""
+    """What the detector saw in one look: L5 boxes and boxes of other vertebrae; ``closer`` marks lumbar crops."""
 
     l5: Detections
     vertebrae: Detections
@@ -156,7 +163,7 @@ def _by_look(seen: _Seen, body: _Body, looks: int, *, l5_only: bool) -> list[flo
 
 
 def _box(seen: _Seen, body: _Body, closer: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean of the body's boxes weighted by their scores; those of the lumbar crop, where it was seen there."""
+    """Mean of the body's boxes weighted by their scores; those of the lumbar crops, where it was seen there."""
     exact = body.members[closer[seen.look[body.members]]]
     members = exact if len(exact) else body.members
     mean: NDArray[np.float64] = np.average(seen.boxes[members], axis=0, weights=seen.scores[members] ** 2)
@@ -181,20 +188,24 @@ def posterior(probabilities: Sequence[float]) -> tuple[list[float], float]:
     return [float(value) for value in odds / total], float(1 / total)
 
 
-def lumbar_region(whole: Look, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of the closer look: eight body heights above the lowest vertebra seen, some below.
+def closer_regions(whole: Look, left: int, top: int, right: int, bottom: int) -> list[tuple[int, int, int, int]]:
+    """Left, top, right, bottom of the closer looks, around the lowest vertebra seen and inside the film's bounds.
 
-    None when there is nothing to look at closer.
+    Empty when there is nothing to look at closer.
     """
     anchor = _anchor(whole)
     if anchor is None:
-        return None
+        return []
     x0, y0, x1, y1 = anchor
-    height = y1 - y0
-    upper, lower = max(top, int(y0 - 8 * height)), min(bottom, int(y1 + 3.5 * height))
-    half = 0.42 * (lower - upper)
-    centre = (x0 + x1) / 2
-    return max(left, int(centre - half)), upper, min(right, int(centre + half)), lower
+    height, centre = y1 - y0, (x0 + x1) / 2
+    regions = []
+    for above, below in CLOSER:
+        upper, lower = max(top, int(y0 - above * height)), min(bottom, int(y1 + below * height))
+        half = WIDTH_OF_HEIGHT / 2 * (lower - upper)
+        region = max(left, int(centre - half)), upper, min(right, int(centre + half)), lower
+        if min(region[2] - region[0], region[3] - region[1]) >= SMALLEST_REGION:
+            regions.append(region)
+    return regions
 
 
 def _anchor(look: Look) -> NDArray[np.float64] | None:

@@ -14,8 +14,8 @@ from numbering.pipelines.ap_xray.decide import (
     Evidence,
     Look,
     OperatingPoint,
+    closer_regions,
     gather,
-    lumbar_region,
     posterior,
 )
 from numbering.pipelines.ap_xray.detector import Detections, Detector, open_network
@@ -40,8 +40,6 @@ STATEMENT = (
 )
 TINY_FILM = 64
 """Films with a side shorter than this many pixels hold nothing that could be numbered."""
-SMALLEST_REGION = 16
-"""A lumbar crop with a side of this many pixels or fewer is no closer look."""
 MOST_CANDIDATES = 5
 """So many bodies, the likeliest ones, are kept with a result."""
 
@@ -105,16 +103,13 @@ class ApXray:
         return Read(film, tuple(evidence[i] for i in order), tuple(probabilities[i] for i in order), none)
 
     def evidence(self, film: Radiograph) -> list[Evidence]:
-        """Every body seen in both looks at one film."""
+        """Every body seen in all looks at one film."""
         if min(film.pixels.shape) < TINY_FILM:
             return []
         left, top, right, bottom = collimated_region(film.pixels)
         whole = self._look(film, (left, top, right, bottom))
-        region = lumbar_region(whole, left, top, right, bottom)
-        looks = [whole]
-        if region and min(region[2] - region[0], region[3] - region[1]) > SMALLEST_REGION:
-            looks.append(self._look(film, region, closer=True))
-        return gather(looks, bottom - 0.5)
+        closer = [self._look(film, region, closer=True) for region in closer_regions(whole, left, top, right, bottom)]
+        return gather([whole, *closer], bottom - 0.5)
 
     def _look(self, film: Radiograph, region: tuple[int, int, int, int], *, closer: bool = False) -> Look:
         left, top, right, bottom = region
