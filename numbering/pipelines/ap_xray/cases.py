@@ -128,7 +128,8 @@ def _phantom(data: Path) -> Iterator[Case]:
             lowest = [vertebra for vertebra in in_view if vertebra["lowest_lumbar"]]
             for film in radiographs(series):
                 yield Case(
-                    name=str((folder / image["file"]).relative_to(data)), patient=str(folder), view=f"simulated {image['field_of_view']}", anatomy=anatomy,
+                    name=str((folder / image["file"]).relative_to(data)), patient=str(folder),
+                    view=f"simulated {image['field_of_view']}", anatomy=anatomy,
                     film=film, l5=np.array(lowest[0]["box"]) if lowest else None,
                     vertebrae=np.array([vertebra["box"] for vertebra in in_view]).reshape(-1, 4),
                     l5_name=lowest[0]["level"] if lowest else "L5",
