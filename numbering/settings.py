@@ -68,11 +68,6 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data / 'numbering.db'}"
 
     @property
-    def redis_url(self) -> str:
-        """The broker that is meant."""
-        return self.broker_url or f"redis+socket://{self.data / 'redis.sock'}"
-
-    @property
     def spool(self) -> Path:
         """Received objects."""
         return self.data / "spool"

@@ -71,14 +71,6 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study:
-    """The series of one study."""
-
-    study_instance_uid: str
-    series: tuple[Series, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Radiograph:
     """A decoded projection image: ``pixels[row, column]`` float32, after modality and VOI LUT, bright means dense.
 

@@ -9,7 +9,6 @@ from numbering.settings import Settings, settings
 def test_defaults_make_a_node_of_its_own(tmp_path):
     ours = Settings(data=tmp_path)
     assert ours.sqlalchemy_url == f"sqlite:///{tmp_path}/numbering.db"
-    assert ours.redis_url == f"redis+socket://{tmp_path}/redis.sock"
     assert ours.spool == tmp_path / "spool"
     assert ours.objects == tmp_path / "objects"
 
@@ -21,7 +20,6 @@ def test_the_node_listens_on_this_machine_alone_unless_told_otherwise():
 def test_urls_replace_the_embedded_database_and_broker():
     ours = Settings(database_url="postgresql+psycopg://db/numbering", broker_url="redis://broker:6379/0")
     assert ours.sqlalchemy_url == "postgresql+psycopg://db/numbering"
-    assert ours.redis_url == "redis://broker:6379/0"
 
 
 def test_the_data_folder_follows_the_desktop_standard(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from numbering.jobs.redis import redis_url
 from numbering.logs import logger
 from numbering.settings import Settings
 
@@ -24,7 +25,7 @@ log = logger(__name__)
 
 def celery_app(settings: Settings) -> Celery:
     """A Celery application for this broker; `numbering.jobs.tasks.register` adds the tasks."""
-    app = Celery("numbering", broker=settings.redis_url, set_as_current=False)
+    app = Celery("numbering", broker=settings.broker_url or redis_url(settings.data), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
