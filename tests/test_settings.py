@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from numbering.jobs.app import celery_app
 from numbering.settings import Settings, settings
 
 
@@ -20,6 +21,7 @@ def test_the_node_listens_on_this_machine_alone_unless_told_otherwise():
 def test_urls_replace_the_embedded_database_and_broker():
     ours = Settings(database_url="postgresql+psycopg://db/numbering", broker_url="redis://broker:6379/0")
     assert ours.sqlalchemy_url == "postgresql+psycopg://db/numbering"
+    assert celery_app(ours).conf.broker_url == "redis://broker:6379/0"
 
 
 def test_the_data_folder_follows_the_desktop_standard(monkeypatch, tmp_path):
