@@ -68,6 +68,27 @@ def test_sending_to_nobody_fails_and_says_so(tmp_path: Path) -> None:
     assert runner.invoke(app, ["send", str(film), "--to", "nonsense"]).exit_code == 2
 
 
+def test_what_is_no_dicom_is_left_out_and_said(tmp_path: Path) -> None:
+    from numbering.dicom.receive import start_receiver
+    from numbering.dicom.spool import Spool
+    from tests.films import make_film
+
+    films = tmp_path / "films"
+    films.mkdir()
+    make_film(films / "a.dcm")
+    (films / "truth.json").write_text("{}")
+    receiver = start_receiver(Settings(port=0, data=tmp_path), Spool(tmp_path / "spool"))
+    try:
+        address = f"NUMBERING@127.0.0.1:{receiver.port}"
+        folder = runner.invoke(app, ["send", str(films), "--to", address])
+        named = runner.invoke(app, ["send", str(films / "truth.json"), "--to", address])
+    finally:
+        receiver.stop()
+    assert (folder.exit_code, "1 of 1 delivered" in folder.stdout) == (0, True)
+    assert "truth.json" in folder.stderr
+    assert named.exit_code == 1
+
+
 def test_evaluate_prints_the_table_and_writes_the_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn spines are no radiographs: what counts here is that every row and figure is there."""
     names = [f"set-01-Jan-2017-{patient} A AP.jpg" for patient in (1, 2)]

@@ -79,8 +79,10 @@ def send(
         destination = Destination.parse(to)
     except ValueError as error:
         raise fail(str(error), 2) from None
-    files = [file for path in existing(paths) for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
-    sent = send_files([file for file in files if file.is_file()], destination, settings_or_exit().ae_title)
+    files, others = dicom_files(existing(paths))
+    for file in others:
+        err.print(f"left out, no DICOM file: {file}", highlight=False)
+    sent = send_files(files, destination, settings_or_exit().ae_title)
     answers = [{"path": str(one.path), "outcome": one.outcome, "text": one.text} for one in sent]
     emit(json.dumps(answers, indent=2), json_target)
     refused = [one for one in sent if one.outcome is not Outcome.DELIVERED]
@@ -88,8 +90,19 @@ def send(
         err.print(f"{one.path.name}: {one.text}", highlight=False)
     if json_target != "-":
         out.print(f"{len(sent) - len(refused)} of {len(sent)} delivered to {to}", highlight=False)
-    if refused or not sent:
+    if refused or not sent or set(others) & set(paths):
         raise typer.Exit(1)
+
+
+def dicom_files(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """The DICOM files (PS3.10) at these paths and in these folders, and the other files."""
+    found: tuple[list[Path], list[Path]] = ([], [])
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                with file.open("rb") as handle:
+                    found[handle.read(132)[128:] != b"DICM"].append(file)
+    return found
 
 
 def serve(
