@@ -10,7 +10,7 @@ L3, L4 = (102.0, 250.0, 158.0, 288.0), (100.0, 300.0, 160.0, 340.0)
 L5, S1 = (98.0, 350.0, 164.0, 392.0), (100.0, 402.0, 158.0, 440.0)
 POINT = OperatingPoint(
     intercept=1, whole=0.4, crop=0.4, body=0.3, below=-5, above=1, room=0.2,
-    answer=0.5, ambiguous=0.25, image_size=384, mirrored=0,
+    answer=0.5, ambiguous=0.25, image_size=384, whole_size=384, mirrored=0,
 )  # fmt: skip
 FILM_BOTTOM = 600.0
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from numbering.phantom.generate import generate
 from numbering.pipelines.ap_xray import films as films_module
 from numbering.pipelines.ap_xray.cases import cases, layout_of
 from numbering.pipelines.ap_xray.dataset import write_yolo
@@ -16,6 +17,7 @@ from numbering.pipelines.ap_xray.films import (
     lumbar_crop,
     patient_groups,
     read_aasce,
+    read_phantoms,
     refuse_test_films,
     reserved_splits,
     split_by_patient,
@@ -133,6 +135,16 @@ def test_cases_of_yolo_labels_are_those_of_the_films_they_came_from(aasce: Path,
     bright = case.film.pixels[int(case.l5[1]) + 2 : int(case.l5[3]) - 1, int(case.l5[0]) + 2 : int(case.l5[2]) - 1]
     assert bright.mean() > case.film.pixels.mean()
     assert case.l5[3] > rows * 0.6
+
+
+def test_simulated_films_can_train_too(tmp_path: Path) -> None:
+    generate(tmp_path / "phantoms", seed=5, count=1, field_of_view="lumbar")
+    (film,) = read_phantoms(tmp_path / "phantoms")
+    write_yolo([film], tmp_path / "set", ("L5", "vertebra"), 256, "val", 3, seed=1)
+    whole, without, lumbar = (np.loadtxt(tmp_path / "set" / "labels" / "val" / f"0000_{i}.txt") for i in range(3))
+    assert (whole[:, 0] == 0).sum() == (lumbar[:, 0] == 0).sum() == 1
+    assert (without[:, 0] == 0).sum() == 0
+    assert whole[whole[:, 0] == 0][0, 2] == whole[:, 2].max()  # the lowest body
 
 
 def test_an_unlabelled_folder_is_refused_with_what_was_expected(tmp_path: Path) -> None:

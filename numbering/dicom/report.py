@@ -251,7 +251,11 @@ def _tracking(result: NumberingResult, kind: str, identifier: str) -> Iterator[D
 def _algorithm(result: NumberingResult) -> Iterator[Dataset]:
     """TID 4019, with everything that decides the answer."""
     model = result.model
-    parameters = [f"weights_sha256={model.weights_sha256}", f"runtime={model.runtime}"]
+    parameters = [
+        f"weights_sha256={model.weights_sha256}",
+        f"runtime={model.runtime}",
+        f"trained_on={model.trained_on}",
+    ]
     parameters += [f"{key}={value}" for key, value in sorted(result.settings.items())]
     family = Code("123110", "DCM", "Artificial Intelligence")
     yield content.text(HAS_CONCEPT_MOD, Code("111001", "DCM", "Algorithm Name"), model.name)

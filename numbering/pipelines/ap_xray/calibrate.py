@@ -21,7 +21,7 @@ RIDGE = 1.0
 
 UNCALIBRATED = OperatingPoint(
     intercept=0, whole=0.5, crop=0.5, body=0, below=-1, above=0, room=0,
-    answer=0.5, ambiguous=0.3, image_size=384, mirrored=1,
+    answer=0.5, ambiguous=0.3, image_size=384, whole_size=512, mirrored=1,
 )  # fmt: skip
 
 

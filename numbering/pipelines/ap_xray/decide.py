@@ -75,7 +75,9 @@ class OperatingPoint:
     ambiguous: float
     """Abstain when a second body's probability is at least this."""
     image_size: float
-    """Long side of the network's canvas, pixels."""
+    """Long side of the network's canvas for a closer look, pixels."""
+    whole_size: float
+    """The same for the look at the whole film."""
     mirrored: float
     """1 to look at the mirror image too and take the mean, else 0."""
 

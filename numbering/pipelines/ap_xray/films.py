@@ -49,7 +49,13 @@ class Film:
         return np.concatenate([self.vertebrae.min(1), self.vertebrae.max(1)], axis=1)
 
     def pixels(self) -> NDArray[np.float32]:
-        """Grey values ``[row, column]``."""
+        """Grey values ``[row, column]``, bright means dense."""
+        if self.path.suffix == ".dcm":
+            from numbering.dicom.pixels import radiographs
+            from numbering.dicom.read import read_series
+
+            (film,) = radiographs(read_series([self.path])[0])
+            return film.pixels
         with Image.open(self.path) as image:
             return np.asarray(image.convert("L"), np.float32)
 
@@ -88,6 +94,17 @@ def read_aasce(data: Path) -> tuple[list[Film], list[str]]:
             )
         )
     return films, left_out
+
+
+def read_phantoms(folder: Path) -> list[Film]:
+    """The simulated AP films below a folder, with the vertebrae in view."""
+    films = []
+    for truth_file in sorted(folder.rglob("truth.json")):
+        for image in json.loads(truth_file.read_text())["images"]:
+            bodies = [vertebra["corners"] for vertebra in image["vertebrae"] if vertebra["in_view"]]
+            path = truth_file.parent / image["file"]
+            films.append(Film(name=str(path.relative_to(folder)), path=path, vertebrae=np.array(bodies)))
+    return films
 
 
 def thumbnail(film: Film) -> NDArray[np.float64]:

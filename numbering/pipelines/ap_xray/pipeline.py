@@ -114,7 +114,8 @@ class ApXray:
     def _look(self, film: Radiograph, region: tuple[int, int, int, int], *, closer: bool = False) -> Look:
         left, top, right, bottom = region
         grey = window_to_grey(film.pixels[top:bottom, left:right])
-        found = self.detector.detect(grey, int(self.point.image_size), (left, top), mirrored=bool(self.point.mirrored))
+        size = self.point.image_size if closer else self.point.whole_size
+        found = self.detector.detect(grey, int(size), (left, top), mirrored=bool(self.point.mirrored))
         nothing = Detections(np.zeros((0, 4)), np.zeros(0))
         return Look(found["L5"], found.get("vertebra", nothing), closer)
 

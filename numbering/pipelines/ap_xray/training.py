@@ -9,7 +9,7 @@ from typing import Any
 
 from numbering.pipelines.ap_xray.dataset import write_yolo
 from numbering.pipelines.ap_xray.export import save_safetensors
-from numbering.pipelines.ap_xray.films import films_for, read_aasce, refuse_test_films
+from numbering.pipelines.ap_xray.films import films_for, read_aasce, read_phantoms, refuse_test_films
 from numbering.pipelines.ap_xray.network import prepare_ultralytics, yaml_name
 
 SEED = 20261121
@@ -39,27 +39,30 @@ PLANS = {
 
 PAPER_PROTOCOL: dict[str, Any] = {
     "optimizer": "SGD", "lr0": 0.01, "lrf": 0.01, "momentum": 0.937, "weight_decay": 5e-4, "warmup_epochs": 1.0,
-    "fliplr": 0.5, "flipud": 0.0, "mosaic": 1.0, "mixup": 0.05, "scale": 0.4, "translate": 0.1, "degrees": 4.0,
+    "fliplr": 0.5, "flipud": 0.0, "mosaic": 1.0, "mixup": 0.05, "scale": 0.5, "translate": 0.1, "degrees": 4.0,
     "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.3,
 }  # fmt: skip
 """SGD with flip, mixup and mosaic (seed 000, Methods); films are grey, so hue and saturation stay."""
 
+FINE_TUNING_RATE = 0.004
+"""Learning rate when training begins from other weights."""
+
 
 def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", resume: bool = False,
-          start: Path | None = None, hours: float | None = None, epochs: int | None = None,
+          start: Path | None = None, simulated: Path | None = None, hours: float | None = None, epochs: int | None = None,
           device: str = "cpu") -> Path:  # fmt: skip
     """Train and write ``out`` (safetensors, half precision); returns it.
 
     Work (data set, checkpoints after every epoch) lies in the folder ``out`` without its suffix. ``resume`` goes on
-    from the last checkpoint; ``start`` begins from other weights (safetensors). ``hours`` fits the schedule into that
-    time instead of the plan's epochs. The AASCE layout trains on its ``train`` films only; test films are refused
-    (`ReservedFilm`).
+    from the last checkpoint; ``start`` begins from other weights (safetensors), at `FINE_TUNING_RATE`. ``simulated`` is
+    a folder of phantoms whose films train too. ``hours`` fits the schedule into that time instead of the plan's epochs.
+    The AASCE layout trains on its ``train`` films only; test films are refused (`ReservedFilm`).
     """
     if size not in PLANS:
         raise ValueError(f"unknown size {size!r}: expected {' or '.join(PLANS)}")
     prepare_ultralytics()
     plan, work = PLANS[size], out.with_suffix("")
-    description = prepare_dataset(data, work, plan, layout)
+    description = prepare_dataset(data, work, plan, layout, simulated)
     from numbering.pipelines.ap_xray.trainer import Trainer
 
     last = work / "run" / "weights" / "last.pt"
@@ -87,6 +90,7 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
             "name": "run",
             "exist_ok": True,
             **PAPER_PROTOCOL,
+            **({"lr0": FINE_TUNING_RATE} if start else {}),
         }
     )
     trainer.start = start
@@ -94,7 +98,7 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
     return to_safetensors(Path(trainer.best), out, plan)
 
 
-def prepare_dataset(data: Path, work: Path, plan: Plan, layout: str) -> Path:
+def prepare_dataset(data: Path, work: Path, plan: Plan, layout: str, simulated: Path | None = None) -> Path:
     """The ``data.yaml`` to train from: a YOLO folder as it is, or crops of AASCE films written below ``work``."""
     from numbering.pipelines.ap_xray.cases import layout_of
 
@@ -108,6 +112,7 @@ def prepare_dataset(data: Path, work: Path, plan: Plan, layout: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         films, _ = read_aasce(data)
         training = films_for("train", films)
+        training += read_phantoms(simulated) if simulated else []
         refuse_test_films(training)
         write_yolo(training, folder, plan.classes, plan.image_size, "train", plan.crops_per_film, SEED)
         write_yolo(films_for("val", films), folder, plan.classes, plan.image_size, "val", 3, SEED)
