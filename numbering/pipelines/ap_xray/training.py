@@ -49,8 +49,8 @@ FINE_TUNING_RATE = 0.004
 
 
 def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", resume: bool = False,
-          start: Path | None = None, simulated: Path | None = None, hours: float | None = None, epochs: int | None = None,
-          device: str = "cpu") -> Path:  # fmt: skip
+          start: Path | None = None, simulated: Path | None = None, hours: float | None = None,
+          epochs: int | None = None, device: str = "cpu") -> Path:  # fmt: skip
     """Train and write ``out`` (safetensors, half precision); returns it.
 
     Work (data set, checkpoints after every epoch) lies in the folder ``out`` without its suffix. ``resume`` goes on
