@@ -14,14 +14,14 @@ from numbering.pipelines.ap_xray.decide import FEATURES, Evidence, OperatingPoin
 from numbering.pipelines.ap_xray.evaluation import on_l5
 from numbering.pipelines.ap_xray.pipeline import ApXray
 
-COST_OF_A_WRONG_ANSWER = 10.0
+COST_OF_A_WRONG_ANSWER = 5.0
 """An answer on the wrong vertebra weighs as much as this many abstentions on a film that could be numbered."""
 RIDGE = 1.0
 """Weight of the penalty on the coefficients against one candidate's loss: few films must not give certainties."""
 
 UNCALIBRATED = OperatingPoint(
     intercept=0, whole=0.5, crop=0.5, body=0, below=-1, above=0, room=0,
-    answer=0.5, ambiguous=0.3, image_size=384, whole_size=512, mirrored=1,
+    answer=0.5, ambiguous=0.3, image_size=384, whole_size=384, mirrored=1,
 )  # fmt: skip
 
 
