@@ -16,7 +16,7 @@ SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 
 
 class Stubbed(Pipelines):
-    def of(self, card):
+    def named(self, name: str):
         return Stub()
 
 
