@@ -51,7 +51,7 @@ def answers(network: Any, chosen: list[Case]) -> tuple[list[tuple[str, float, An
         seconds.append(time.perf_counter() - began)
         best = read.probabilities[0] if read.probabilities else 0.0
         box = read.evidence[0].box if read.evidence else None
-        said.append((str(pipeline.number([case.film]).status), best, box))
+        said.append((str(pipeline.conclude([read]).status), best, box))
     return said, float(np.median(seconds))
 
 

@@ -35,14 +35,13 @@ class Scripted:
         evidence = Evidence(tuple(answer[0]), answer[1], (0.0,) * 6)  # type: ignore[arg-type]
         return Read(film, (evidence,), (answer[1],), 1 - answer[1])
 
-    def number(self, films: list[Radiograph]) -> Findings:
-        answer = self.answers[films[0].sop_instance_uid]
+    def conclude(self, reads: list[Read]) -> Findings:
+        (uid,) = (read.film.sop_instance_uid for read in reads)
+        answer = self.answers[uid]
         if answer is None:
             reason = StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text="film: nothing found")
             return Findings(status=Status.ABSTAINED, reason=reason)
-        vertebra = Vertebra(
-            level="L5", probability=answer[1], sop_instance_uid=films[0].sop_instance_uid, box=tuple(answer[0])
-        )
+        vertebra = Vertebra(level="L5", probability=answer[1], sop_instance_uid=uid, box=tuple(answer[0]))
         basis = NumberingBasis(counted_from="L5 by appearance", statement="presumed")
         return Findings(status=Status.NUMBERED, vertebrae=(vertebra,), basis=basis)
 

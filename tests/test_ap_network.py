@@ -11,10 +11,18 @@ from numbering.pipelines.ap_xray import training
 from numbering.pipelines.ap_xray.detector import Detector, OpenVinoNetwork, TorchNetwork, load_network, suppress
 from numbering.pipelines.ap_xray.export import export_openvino, save_safetensors
 from numbering.pipelines.ap_xray.install import candidate_entry
-from numbering.pipelines.ap_xray.network import _plain_nms, build
+from numbering.pipelines.ap_xray.network import _plain_nms, prepare_ultralytics, yaml_name
 from numbering.pipelines.ap_xray.yolov5 import YoloV5
 from numbering.weights import registry
 from tests.labelled import draw_spine, make_aasce
+
+
+def build(architecture: str, classes: int) -> torch.nn.Module:
+    """The network that ultralytics trains, with fresh weights."""
+    prepare_ultralytics()
+    from ultralytics.nn.tasks import DetectionModel
+
+    return DetectionModel(yaml_name(architecture), ch=3, nc=classes, verbose=False).eval()
 
 
 @pytest.mark.parametrize(("architecture", "classes"), [("yolov5n", 2), ("yolov5s", 1), ("yolov5x", 1)])

@@ -52,7 +52,7 @@ class Outcome:
 def judge(pipeline: ApXray, case: Case) -> Outcome:
     """Run the pipeline on one case and compare with the truth."""
     read = pipeline.read(case.film)
-    findings = pipeline.number([case.film])
+    findings = pipeline.conclude([read])
     boxes = np.array([one.box for one in read.evidence]).reshape(-1, 4)
     truth = case.l5[None] if case.l5 is not None else np.zeros((0, 4))
     overlap = intersection_over_union(boxes, truth)[:, 0] if len(truth) and len(boxes) else np.zeros(len(boxes))

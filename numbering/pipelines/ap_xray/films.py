@@ -152,8 +152,9 @@ def reserved_splits() -> dict[str, list[str]]:
 def label_findings() -> dict[str, str]:
     """What is wrong with the L5 label of which films (``labels.json``); films that it does not name are right.
 
-    Every label was read again against its film, reserved ones twice (see the model's card). In many films the label
-    stands one or two vertebrae above the lowest lumbar-type one, or on the sacrum.
+    Every label was read again against its film, reserved ones twice, by vision models, not by people (see
+    ``docs/ap-xray.md``). In many films the label stands one or two vertebrae above the lowest lumbar-type one, or on
+    the sacrum.
     """
     text = files("numbering.pipelines.ap_xray").joinpath("labels.json").read_text()
     findings: dict[str, str] = json.loads(text)["aasce"]

@@ -21,6 +21,7 @@ LIMITATIONS = (
     "It presumes five lumbar-type vertebrae: in a spine of six or four the name L5 is wrong, though it is the lowest.",
     "Trained on films of scoliosis patients from one collection, all with twelve ribbed and five lumbar vertebrae as "
     "labelled; implants, fractures and transitional vertebrae are rare or absent in it.",
+    "Which labels are right was read again by general-purpose vision models; no radiologist has confirmed it.",
     "ultralytics' anchor-free YOLOv5u, not the anchor-based YOLOv5 of the paper; a second class marks other vertebrae.",
 )
 

@@ -6,7 +6,6 @@ distribution-focal box regression. The paper trained the anchor-based original o
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
@@ -78,12 +77,3 @@ def _plain_nms(dets: Any, scores: Any, iou_threshold: float) -> Any:
 def yaml_name(architecture: str) -> str:
     """``yolov5n`` → ``yolov5n.yaml``, the scale that ultralytics builds."""
     return f"{architecture}.yaml"
-
-
-def build(architecture: str, classes: int) -> Any:
-    """A `DetectionModel` with fresh weights, in evaluation mode."""
-    prepare_ultralytics()
-    from ultralytics.nn.tasks import DetectionModel
-
-    with contextlib.redirect_stdout(sys.stderr):
-        return DetectionModel(yaml_name(architecture), ch=3, nc=classes, verbose=False).eval()

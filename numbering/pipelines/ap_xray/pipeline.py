@@ -74,7 +74,10 @@ class ApXray:
 
     def number(self, images: Sequence[Radiograph]) -> Findings:
         """Findings for the films of one series (see `Pipeline.number`)."""
-        reads = [self.read(film) for film in images]
+        return self.conclude([self.read(film) for film in images])
+
+    def conclude(self, reads: Sequence[Read]) -> Findings:
+        """What the reads of one series' films amount to."""
         sure = [read for read in reads if self._refusal(read) is None]
         refusals = {read.film.name: refusal for read in reads if (refusal := self._refusal(read))}
         if not sure:
