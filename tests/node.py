@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from numbering.dicom.deliver import Destination, Outcome, send
 from numbering.jobs.overview import Row, overview
+from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect
 from numbering.settings import Settings
 from tests import stub_pipeline
@@ -128,8 +129,8 @@ def running_node(folder: Path, **settings: object) -> Iterator[RunningNode]:
     data = folder / "data"
     options = {"data": data, "port": 0, "quiet_seconds": 0.3, "sweep_seconds": 0.2, "delivery_retry_seconds": 0.2}
     chosen = Settings(**{**options, **settings})
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERING_")}
-    environment |= {f"NUMBERING_{name.upper()}": str(value) for name, value in chosen.model_dump().items()}
+    environment = environment_of(chosen)
+    del environment["NUMBERING_PARENT_PID"]
     environment |= {stub_pipeline.RUNS: str(folder / "runs.txt"), "PYTHONPATH": str(ROOT)}
     log = folder / "node.log"
     with log.open("ab") as stderr:

@@ -6,18 +6,17 @@ Run as a program (``python -m tests.service [ROOM PROGRAM...]``) it is the node;
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from numbering.jobs.overview import Row, overview, waiting
-from numbering.jobs.serve import PROGRAM, serve
+from numbering.jobs.serve import PROGRAM, environment_of, serve
 from numbering.jobs.store import connect
 from numbering.settings import Settings
 
@@ -74,9 +73,10 @@ def _end_of(log_file: Path) -> str:
     return log_file.read_text(errors="replace")[-3000:]
 
 
-def _environment(settings: Mapping[str, object]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERING_")}
-    return {**kept, **{f"NUMBERING_{name.upper()}": str(value) for name, value in settings.items()}}
+def _environment(settings: Settings) -> dict[str, str]:
+    environment = environment_of(settings)
+    del environment["NUMBERING_PARENT_PID"]
+    return environment
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def running_node(data: Path, *, program: Sequence[str] = PROGRAM, **settings: An
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.service", *program],
-            env=_environment(meant.model_dump()),
+            env=_environment(meant),
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=CHECKOUT,

@@ -219,7 +219,11 @@ def serve(
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The environment that gives a child process these very settings, and tells it who its parent is."""
-    ours = {f"NUMBERING_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    plain = settings.model_dump(mode="json")
+    ours = {
+        f"NUMBERING_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in plain.items()
+    }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERING_")}
     return {**kept, **ours, "NUMBERING_PARENT_PID": str(os.getpid())}
 
