@@ -56,7 +56,7 @@ def _allowed(field: Mapping[str, Any]) -> str:
     """What values a setting takes, in words."""
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
-    kind = {"integer": "whole number", "number": "number", "string": "text"}[field["type"]]
+    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "`true` or `false`"}[field["type"]]
     if field.get("format") == "path":
         kind = "folder"
     return " ".join([kind, *_bounds(field)])

@@ -52,6 +52,11 @@ class Settings(Telling, Working, Priors, Web, Delivering, Completion, Receiving,
         """Objects that we wrote."""
         return self.data / "objects"
 
+    @property
+    def audit(self) -> Path:
+        """The audit trail."""
+        return self.data / "audit"
+
     @classmethod
     def settings_customise_sources(
         cls,
