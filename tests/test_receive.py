@@ -21,8 +21,9 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 
+from numbering.dicom.accept import STORAGE_CLASSES
 from numbering.dicom.part10 import split
-from numbering.dicom.receive import STORAGE_CLASSES, Receiver, start_receiver
+from numbering.dicom.receive import Receiver, start_receiver
 from numbering.dicom.spool import Kept, Spool
 from numbering.settings import Settings
 from numbering.uids import IMPLEMENTATION_CLASS_UID

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
 
@@ -29,10 +29,15 @@ INFLATED_LIMIT = 4 * 2**30
 
 @dataclass(frozen=True)
 class Part10:
-    """A file taken apart: its transfer syntax and the data set's bytes as encoded."""
+    """A file taken apart: its transfer syntax and the data set's bytes as encoded.
+
+    What the file meta information calls the object (empty when it does not) has no part in comparisons.
+    """
 
     transfer_syntax: str
     data_set: bytes
+    sop_class: str = field(default="", compare=False)
+    sop_instance: str = field(default="", compare=False)
 
 
 def compose(*, sop_class: str, sop_instance: str, transfer_syntax: str, source_ae_title: str, data_set: bytes) -> bytes:
@@ -58,7 +63,12 @@ def split(data: bytes) -> Part10:
         raise ValueError("expected a preamble, DICM and the file meta information's group length (PS3.10 7.1)")
     end = 144 + int.from_bytes(data[140:144], "little")
     meta = dcmread(BytesIO(data[:end]), force=True).file_meta
-    return Part10(str(meta.TransferSyntaxUID), data[end:])
+    return Part10(
+        str(meta.TransferSyntaxUID),
+        data[end:],
+        str(meta.get("MediaStorageSOPClassUID") or ""),
+        str(meta.get("MediaStorageSOPInstanceUID") or ""),
+    )
 
 
 def inflate(data: bytes, limit: int) -> bytes:

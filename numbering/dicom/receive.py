@@ -10,78 +10,34 @@ import signal
 import socket
 import threading
 import time
-from io import BytesIO
 from typing import cast
 
 import structlog
-from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag, Tag
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 
-from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.part10 import DEFLATED, IMPLEMENTATION_VERSION_NAME, compose, inflate
+from numbering.dicom.accept import (
+    OTHER_PICTURE,
+    OUT_OF_RESOURCES,
+    STORAGE_CLASSES,
+    SUCCESS,
+    RefusedError,
+    checked,
+    identifiers,
+)
+from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME, compose
 from numbering.dicom.spool import Kept, Spool
 from numbering.settings import Settings
-from numbering.uids import IMPLEMENTATION_CLASS_UID, InvalidUID, checked_uid
+from numbering.uids import IMPLEMENTATION_CLASS_UID
 
 log = structlog.get_logger()
 
 VERIFICATION = "1.2.840.10008.1.1"
-LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
-STORAGE_CLASSES = (
-    uid.CTImageStorage,
-    uid.EnhancedCTImageStorage,
-    uid.MRImageStorage,
-    uid.EnhancedMRImageStorage,
-    uid.ComputedRadiographyImageStorage,
-    uid.DigitalXRayImageStorageForPresentation,
-    uid.DigitalXRayImageStorageForProcessing,
-    uid.SecondaryCaptureImageStorage,
-    uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
-    uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
-    uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-    uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
-    uid.BasicTextSRStorage,
-    uid.EnhancedSRStorage,
-    uid.ComprehensiveSRStorage,
-    uid.Comprehensive3DSRStorage,
-    uid.SegmentationStorage,
-    LABEL_MAP_SEGMENTATION,
-    uid.GrayscaleSoftcopyPresentationStateStorage,
-    uid.KeyObjectSelectionDocumentStorage,
-    uid.ParametricMapStorage,
-)
-
-# PS3.4 B.2.3 and table B.2-1; C0xx and B0xx below are ours, within the ranges that it leaves to the implementation.
-SUCCESS = 0x0000
-OUT_OF_RESOURCES = 0xA700
-DOES_NOT_MATCH = 0xA900
-CANNOT_UNDERSTAND = 0xC000
-INVALID_IDENTIFIER = 0xC001
-OTHER_PICTURE = 0xB0C0
-
 MAXIMUM_PDU = 131072
 MAXIMUM_ASSOCIATIONS = 64
-HEAD_LIMIT = 2**28
-"""Bytes to which a deflated data set may be inflated to find its identifiers."""
-
-_SERIES = Tag("SeriesInstanceUID")
-_IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_WANTED: list[BaseTag | int] = [Tag(keyword) for keyword in _IDENTIFIERS]
-
-
-class RefusedError(Exception):
-    """The object is not taken; holds the status and a comment of at most 64 characters without any value."""
-
-    def __init__(self, status: int, comment: str) -> None:
-        super().__init__(comment)
-        self.status = status
-        self.comment = comment[:64]
 
 
 class Receiver:
@@ -164,7 +120,7 @@ def _store(event: Event, spool: Spool) -> Dataset:
     sop_instance = ""
     request = cast(C_STORE, event.request)
     try:
-        sop_instance = _checked(request.AffectedSOPInstanceUID, "Affected SOP Instance UID")
+        sop_instance = checked(request.AffectedSOPInstanceUID, "Affected SOP Instance UID")
         kept = _keep(event, spool, sop_instance)
     except RefusedError as refusal:
         log.warning(
@@ -184,11 +140,7 @@ def _keep(event: Event, spool: Spool, sop_instance: str) -> Kept:
     request = cast(C_STORE, event.request)
     transfer_syntax = str(event.context.transfer_syntax)
     data_set: bytes = request.DataSet.getvalue() if request.DataSet is not None else b""
-    ids = _identifiers(data_set, transfer_syntax)
-    if (ids["SOPClassUID"], ids["SOPInstanceUID"]) != (str(request.AffectedSOPClassUID), sop_instance):
-        raise RefusedError(DOES_NOT_MATCH, "SOP Class or Instance UID differs between command and data")
-    study = _checked(ids["StudyInstanceUID"], "Study Instance UID")
-    series = _checked(ids["SeriesInstanceUID"], "Series Instance UID")
+    ids = identifiers(data_set, transfer_syntax, sop_class=str(request.AffectedSOPClassUID), sop_instance=sop_instance)
     whole = compose(
         sop_class=str(request.AffectedSOPClassUID),
         sop_instance=sop_instance,
@@ -196,37 +148,7 @@ def _keep(event: Event, spool: Spool, sop_instance: str) -> Kept:
         source_ae_title=_ae_title(event.assoc.requestor.ae_title),
         data_set=data_set,
     )
-    return spool.keep(study, series, sop_instance, whole)
-
-
-def _identifiers(data_set: bytes, transfer_syntax: str) -> dict[str, str]:
-    """The four UIDs by keyword (empty when absent), from the head of a data set in any transfer syntax."""
-    try:
-        if transfer_syntax in DEFLATED:
-            data_set = inflate(data_set, HEAD_LIMIT)
-        ds = read_dataset(
-            BytesIO(data_set),
-            transfer_syntax == uid.ImplicitVRLittleEndian,
-            transfer_syntax != uid.ExplicitVRBigEndian,
-            stop_when=_after_the_identifiers,
-            specific_tags=_WANTED,
-        )
-        return {keyword: str(ds.get(keyword) or "") for keyword in _IDENTIFIERS}
-    except BROKEN_DICOM:
-        raise RefusedError(CANNOT_UNDERSTAND, "Data set cannot be parsed in its transfer syntax") from None
-
-
-def _after_the_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag > _SERIES
-
-
-def _checked(value: object, what: str) -> str:
-    if not value:
-        raise RefusedError(INVALID_IDENTIFIER, f"{what} is missing")
-    try:
-        return checked_uid(value, what)
-    except InvalidUID:
-        raise RefusedError(INVALID_IDENTIFIER, f"{what} is invalid (PS3.5 9.1)") from None
+    return spool.keep(ids.study, ids.series, sop_instance, whole)
 
 
 def _ae_title(value: str | bytes) -> str:

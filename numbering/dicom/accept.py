@@ -1,0 +1,146 @@
+"""What is asked of an object before it is kept, whatever way it came: that it names itself, in valid UIDs.
+
+Nothing here decodes pixels. Refusals carry the status of PS3.4 B.2.3, which STOW-RS uses too (PS3.18 I.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom import uid
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
+from pynetdicom import ALL_TRANSFER_SYNTAXES
+
+from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.part10 import DEFLATED, Part10, inflate, split
+from numbering.uids import InvalidUID, checked_uid
+
+LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
+STORAGE_CLASSES = (
+    uid.CTImageStorage,
+    uid.EnhancedCTImageStorage,
+    uid.MRImageStorage,
+    uid.EnhancedMRImageStorage,
+    uid.ComputedRadiographyImageStorage,
+    uid.DigitalXRayImageStorageForPresentation,
+    uid.DigitalXRayImageStorageForProcessing,
+    uid.SecondaryCaptureImageStorage,
+    uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
+    uid.BasicTextSRStorage,
+    uid.EnhancedSRStorage,
+    uid.ComprehensiveSRStorage,
+    uid.Comprehensive3DSRStorage,
+    uid.SegmentationStorage,
+    LABEL_MAP_SEGMENTATION,
+    uid.GrayscaleSoftcopyPresentationStateStorage,
+    uid.KeyObjectSelectionDocumentStorage,
+    uid.ParametricMapStorage,
+)
+"""What is taken, in any transfer syntax that pynetdicom knows."""
+
+# PS3.4 B.2.3 and table B.2-1, PS3.18 table I.2-2; C0xx and B0xx below are ours, within the ranges left to us.
+SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+INVALID_IDENTIFIER = 0xC001
+TRANSFER_SYNTAX_NOT_SUPPORTED = 0xC122
+OTHER_STUDY = 0xC409
+OTHER_PICTURE = 0xB0C0
+
+HEAD_LIMIT = 2**28
+"""Bytes to which a deflated data set may be inflated to find its identifiers."""
+
+_SERIES = Tag("SeriesInstanceUID")
+_IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_WANTED: list[BaseTag | int] = [Tag(keyword) for keyword in _IDENTIFIERS]
+
+
+class RefusedError(Exception):
+    """The object is not taken; holds the status and a comment of at most 64 characters without any value."""
+
+    def __init__(self, status: int, comment: str) -> None:
+        super().__init__(comment)
+        self.status = status
+        self.comment = comment[:64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identified:
+    """What a data set calls itself; every UID is valid."""
+
+    sop_class: str
+    sop_instance: str
+    study: str
+    series: str
+
+
+def identifiers(data_set: bytes, transfer_syntax: str, *, sop_class: str, sop_instance: str) -> Identified:
+    """The UIDs in the head of a data set, which must be the ones by which it was announced; else `RefusedError`."""
+    found = _found(data_set, transfer_syntax)
+    if (found["SOPClassUID"], found["SOPInstanceUID"]) != (sop_class, sop_instance):
+        raise RefusedError(DOES_NOT_MATCH, "SOP Class or Instance UID differs between command and data")
+    return Identified(
+        sop_class=checked(found["SOPClassUID"], "SOP Class UID"),
+        sop_instance=checked(found["SOPInstanceUID"], "SOP Instance UID"),
+        study=checked(found["StudyInstanceUID"], "Study Instance UID"),
+        series=checked(found["SeriesInstanceUID"], "Series Instance UID"),
+    )
+
+
+def checked(value: object, what: str) -> str:
+    """The value as a UID, or `RefusedError`."""
+    if not value:
+        raise RefusedError(INVALID_IDENTIFIER, f"{what} is missing")
+    try:
+        return checked_uid(value, what)
+    except InvalidUID:
+        raise RefusedError(INVALID_IDENTIFIER, f"{what} is invalid (PS3.5 9.1)") from None
+
+
+def announced(whole: bytes) -> Part10:
+    """A whole file taken apart; its file meta information (PS3.10 7.1) names it, or `RefusedError`."""
+    try:
+        file = split(whole)
+    except BROKEN_DICOM:
+        raise RefusedError(CANNOT_UNDERSTAND, "Not a DICOM file with file meta information") from None
+    checked(file.sop_class, "Media Storage SOP Class UID")
+    checked(file.sop_instance, "Media Storage SOP Instance UID")
+    return file
+
+
+def identified(file: Part10) -> Identified:
+    """The UIDs of a file whose class and transfer syntax are among those taken, or `RefusedError`."""
+    if file.sop_class not in STORAGE_CLASSES:
+        raise RefusedError(SOP_CLASS_NOT_SUPPORTED, "SOP Class is not supported")
+    if file.transfer_syntax not in ALL_TRANSFER_SYNTAXES:
+        raise RefusedError(TRANSFER_SYNTAX_NOT_SUPPORTED, "Transfer syntax is not supported")
+    return identifiers(file.data_set, file.transfer_syntax, sop_class=file.sop_class, sop_instance=file.sop_instance)
+
+
+def _found(data_set: bytes, transfer_syntax: str) -> dict[str, str]:
+    """The four UIDs by keyword (empty when absent), from the head of a data set in any transfer syntax."""
+    try:
+        if transfer_syntax in DEFLATED:
+            data_set = inflate(data_set, HEAD_LIMIT)
+        ds = read_dataset(
+            BytesIO(data_set),
+            transfer_syntax == uid.ImplicitVRLittleEndian,
+            transfer_syntax != uid.ExplicitVRBigEndian,
+            stop_when=_after_the_identifiers,
+            specific_tags=_WANTED,
+        )
+        return {keyword: str(ds.get(keyword) or "") for keyword in _IDENTIFIERS}
+    except BROKEN_DICOM:
+        raise RefusedError(CANNOT_UNDERSTAND, "Data set cannot be parsed in its transfer syntax") from None
+
+
+def _after_the_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag > _SERIES
