@@ -50,7 +50,10 @@ class Base(DeclarativeBase):
 
 
 class SeriesRow(Base):
-    """A series that is arriving or has arrived. One series UID in two studies is two series: they never mix."""
+    """A series that is arriving or has arrived. One series UID in two studies is two series: they never mix.
+
+    ``found`` of ``expected`` instances are here, as last counted; ``expected_by`` says who told (`jobs.tally.Source`).
+    """
 
     __tablename__ = "series"
 
@@ -59,6 +62,10 @@ class SeriesRow(Base):
     state: Mapped[str] = mapped_column(WORD, index=True, default=State.RECEIVED.value)
     first_arrival: Mapped[datetime] = mapped_column(default=now)
     last_arrival: Mapped[datetime] = mapped_column(default=now)
+    """When news came last: an instance, or word of how many there will be."""
+    found: Mapped[int | None]
+    expected: Mapped[int | None]
+    expected_by: Mapped[str | None] = mapped_column(WORD)
 
     def move(self, after: State) -> None:
         """Change the state; `IllegalTransition` when that is no step of the state machine."""
@@ -70,6 +77,9 @@ class InstanceRow(Base):
 
     ``kind`` is ``image``, ``own`` (written by us and sent back), ``unreadable``, ``update`` (other demographics or
     transfer syntax, kept aside) or ``conflict`` (another picture under the same UID, in quarantine).
+
+    The counts are what its header says of the series and of its acquisition. Where its file was removed by
+    retention, ``content_digest`` (of transfer syntax and data set, whoever sends them) knows the object again.
     """
 
     __tablename__ = "instances"
@@ -82,6 +92,27 @@ class InstanceRow(Base):
     path: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(WORD)
     arrived_at: Mapped[datetime] = mapped_column(default=now)
+    series_related_instances: Mapped[int | None]
+    acquisition_number: Mapped[int | None]
+    images_in_acquisition: Mapped[int | None]
+    content_digest: Mapped[str | None] = mapped_column(String(64))
+    removal: Mapped[str | None] = mapped_column(WORD, index=True)
+
+
+class AnnouncedInstance(Base):
+    """An instance of which a modality or archive said that it exists, before or after it arrived.
+
+    ``source`` is ``mpps`` or ``ian``; ``by_uid`` is that object's SOP Instance UID, whose next word replaces this one.
+    """
+
+    __tablename__ = "announced_instances"
+
+    study_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    series_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    sop_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    source: Mapped[str] = mapped_column(WORD)
+    by_uid: Mapped[str] = mapped_column(UID)
+    announced_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 
 class Job(Base):
@@ -111,6 +142,9 @@ class Job(Base):
     reason_code: Mapped[str | None] = mapped_column(WORD)
     reason_text: Mapped[str | None] = mapped_column(Text)
     input_digest: Mapped[str] = mapped_column(String(64))
+    found: Mapped[int | None]
+    """Where the series was incomplete when this job was made: how many of its ``expected`` instances were there."""
+    expected: Mapped[int | None]
     predecessor_sr_uid: Mapped[str | None] = mapped_column(UID)
     superseded_by: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
 
@@ -147,7 +181,7 @@ class JobImage(Base):
 
 
 class ObjectRow(Base):
-    """An object that we wrote; ``kind`` is its modality (``SR``, ``PR``)."""
+    """An object that we wrote; ``kind`` is its modality (``SR``, ``PR``). ``removal``: see `Removal`."""
 
     __tablename__ = "objects"
 
@@ -159,6 +193,7 @@ class ObjectRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     path: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    removal: Mapped[str | None] = mapped_column(WORD, index=True)
 
 
 class Delivery(Base):

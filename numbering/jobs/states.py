@@ -45,6 +45,14 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class Removal(StrEnum):
+    """Where the file of a row stands on its way out; a row without one keeps its file."""
+
+    MARKED = "marked"
+    """Retention has decided; the file may still be there."""
+    DONE = "done"
+
+
 class IllegalTransition(RuntimeError):
     """A bug: this state may not follow that one."""
 
@@ -53,7 +61,8 @@ class IllegalTransition(RuntimeError):
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.RECEIVED: frozenset({State.COMPLETE, State.QUARANTINED}),
+    # A series of which instances are missing is held, for news or for the end of its time.
+    State.RECEIVED: frozenset({State.COMPLETE, State.HELD, State.QUARANTINED}),
     State.COMPLETE: frozenset({State.RECEIVED, State.QUEUED, State.HELD, State.UNSUITABLE, State.QUARANTINED}),
     State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.SUPERSEDED}),
     State.RUNNING: frozenset(
@@ -64,7 +73,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.ENCODED: frozenset({State.DELIVERED, State.SUPERSEDED}),
     State.DELIVERED: frozenset({State.COMMITTED, State.SUPERSEDED}),
     State.COMMITTED: frozenset({State.SUPERSEDED}),
-    State.HELD: frozenset({State.UNSUITABLE, State.SUPERSEDED}),
+    State.HELD: frozenset({State.RECEIVED, State.COMPLETE, State.UNSUITABLE, State.SUPERSEDED}),
     State.UNSUITABLE: frozenset({State.SUPERSEDED}),
     # A person may ask for another attempt; what had been inferred already is not inferred again.
     State.FAILED: frozenset({State.QUEUED, State.INFERRED, State.SUPERSEDED}),
