@@ -49,14 +49,20 @@ def _settings_row(name: str, field: Mapping[str, Any]) -> str:
 
 
 def _code(default: object) -> str:
-    return f"`{default}`" if default != "" else "empty"
+    return f"`{default}`" if default not in ("", []) else "empty"
 
 
 def _allowed(field: Mapping[str, Any]) -> str:
     """What values a setting takes, in words."""
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
-    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "`true` or `false`"}[field["type"]]
+    kind = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "`true` or `false`",
+        "array": "list",
+    }[field["type"]]
     if field.get("format") == "path":
         kind = "folder"
     return " ".join([kind, *_bounds(field)])
