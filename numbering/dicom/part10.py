@@ -14,6 +14,7 @@ from pydicom.filereader import _read_file_meta_info, dcmread, read_preamble
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from numbering.dicom.broken import BROKEN_DICOM
 from numbering.uids import IMPLEMENTATION_CLASS_UID
 
 # pydicom's warnings about odd values quote the values, a patient's name among them: reading says nothing.
@@ -58,17 +59,20 @@ def compose(*, sop_class: str, sop_instance: str, transfer_syntax: str, source_a
 
 
 def split(data: bytes) -> Part10:
-    """Take a whole file apart; ``ValueError`` when it does not begin like one."""
+    """Take a whole file apart; ``ValueError`` when it does not begin as a DICOM file does."""
     if data[128:132] != b"DICM" or data[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
         raise ValueError("expected a preamble, DICM and the file meta information's group length (PS3.10 7.1)")
     end = 144 + int.from_bytes(data[140:144], "little")
-    meta = dcmread(BytesIO(data[:end]), force=True).file_meta
-    return Part10(
-        str(meta.TransferSyntaxUID),
-        data[end:],
-        str(meta.get("MediaStorageSOPClassUID") or ""),
-        str(meta.get("MediaStorageSOPInstanceUID") or ""),
-    )
+    try:
+        meta = dcmread(BytesIO(data[:end]), force=True).file_meta
+        return Part10(
+            str(meta.TransferSyntaxUID),
+            data[end:],
+            str(meta.get("MediaStorageSOPClassUID") or ""),
+            str(meta.get("MediaStorageSOPInstanceUID") or ""),
+        )
+    except BROKEN_DICOM:  # pydicom's messages quote what they dislike
+        raise ValueError("the file meta information cannot be parsed (PS3.10 7.1)") from None
 
 
 def inflate(data: bytes, limit: int) -> bytes:
