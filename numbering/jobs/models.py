@@ -220,3 +220,32 @@ class Delivery(Base):
     def move(self, after: DeliveryState) -> None:
         """Change the state; `IllegalTransition` when that is no step of the state machine."""
         self.state = checked_delivery(DeliveryState(self.state), after).value
+
+
+class Notice(Base):
+    """One event on its way to one webhook; ``body`` is what is sent, ``answer`` what became of the last attempt.
+
+    No foreign key: what was told stays told when its job is cleared away.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (Index("ix_notices_webhook_state", "webhook", "state", "not_before"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    webhook: Mapped[str] = mapped_column(WORD)
+    event: Mapped[str] = mapped_column(WORD)
+    job_id: Mapped[str] = mapped_column(String(36), index=True)
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(WORD, default=DeliveryState.QUEUED.value)
+    attempts: Mapped[int] = mapped_column(default=0)
+    token: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(160))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    def move(self, after: DeliveryState) -> None:
+        """Change the state; `IllegalTransition` when that is no step of the state machine."""
+        self.state = checked_delivery(DeliveryState(self.state), after).value
