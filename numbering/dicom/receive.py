@@ -28,6 +28,7 @@ from numbering.dicom.accept import (
     checked,
     identifiers,
 )
+from numbering.dicom.announce import announcement_contexts, announcement_handlers
 from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME, compose
 from numbering.dicom.spool import Kept, Spool
 from numbering.settings import Settings
@@ -49,6 +50,7 @@ class Receiver:
             (evt.EVT_CONN_OPEN, _answer_at_once),
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
             (evt.EVT_C_STORE, _store, [spool]),
+            *announcement_handlers(spool),
         ]
         server = self._ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
         assert server is not None  # because it does not block
@@ -105,6 +107,8 @@ def _application_entity(ae_title: str) -> AE:
     for storage in STORAGE_CLASSES:
         ae.add_supported_context(storage, ALL_TRANSFER_SYNTAXES)
     ae.add_supported_context(VERIFICATION)
+    for sop_class, transfer_syntaxes in announcement_contexts():
+        ae.add_supported_context(sop_class, transfer_syntaxes)
     return ae
 
 
