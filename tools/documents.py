@@ -39,8 +39,25 @@ value stops the start with a message that names it. `numbering settings` shows w
 
 def settings_table() -> str:
     """``docs/settings.md``: one row for each setting, in the order of the code."""
-    properties: Mapping[str, Any] = Settings.model_json_schema()["properties"]
-    return SETTINGS_HEAD + "".join(_settings_row(name, field) for name, field in properties.items())
+    schema = Settings.model_json_schema()
+    properties: Mapping[str, Any] = schema["properties"]
+    rows = "".join(_settings_row(name, field) for name, field in properties.items())
+    return SETTINGS_HEAD + rows + "".join(_tables(name, field, schema) for name, field in properties.items())
+
+
+def _tables(name: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """What may stand in each table of a setting that is a list of tables; nothing for other settings."""
+    kind = field.get("items", {}).get("$ref", "").rpartition("/")[2]
+    fields = schema.get("$defs", {}).get(kind, {}).get("properties")
+    if not fields or not all("description" in one for one in fields.values()):
+        return ""
+    rows = [
+        f"| `{key}` | {_allowed(one)} | {_code(one['default']) if 'default' in one else 'required'} |"
+        f" {one['description']} |\n"
+        for key, one in fields.items()
+    ]
+    head = f"\n## Each of `{name}`\n\n`[[{name}]]` in the TOML file, a JSON list of objects in the variable.\n\n"
+    return head + "| key | value | default | meaning |\n|---|---|---|---|\n" + "".join(rows)
 
 
 def _settings_row(name: str, field: Mapping[str, Any]) -> str:

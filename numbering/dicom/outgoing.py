@@ -21,7 +21,7 @@ class Outgoing:
 
     @classmethod
     def read(cls, path: Path) -> Outgoing:
-        """``OSError`` when it is missing; pydicom's errors, `InvalidUID` or ``AttributeError`` when it is no such file."""
+        """``OSError`` when it is missing; pydicom's errors, `InvalidUID` or ``AttributeError`` when it is none."""
         meta = read_file_meta_info(path)
         return cls(
             path,

@@ -31,7 +31,8 @@ class Settings(Telling, Working, Priors, Web, Delivering, Completion, Receiving,
     Each group has a module of its own beside this one. A secret is never a value here, only the path of its file.
     """
 
-    model_config = SettingsConfigDict(env_prefix="NUMBERING_", extra="forbid", frozen=True)
+    # An address may have been given with a password in it: errors do not repeat what was given.
+    model_config = SettingsConfigDict(env_prefix="NUMBERING_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     data: Path = Field(default_factory=default_data, description="Folder for everything the node keeps.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder.")
@@ -51,6 +52,11 @@ class Settings(Telling, Working, Priors, Web, Delivering, Completion, Receiving,
     def objects(self) -> Path:
         """Objects that we wrote."""
         return self.data / "objects"
+
+    @property
+    def commitments(self) -> Path:
+        """Answers to storage commitment that were not yet taken note of."""
+        return self.data / "commitments"
 
     @property
     def audit(self) -> Path:
