@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from numbering.jobs.states import DeliveryState, State, checked, checked_delivery
@@ -197,10 +197,17 @@ class ObjectRow(Base):
 
 
 class Delivery(Base):
-    """One object on its way to one destination; ``answer`` is what the destination last said."""
+    """One object on its way to one destination, by its name; ``answer`` is what the destination last said.
+
+    ``attempts`` counts those in which the object met the destination. Where ``wants_commitment``, ``transaction_uid``
+    is the request for storage commitment that the object is part of, the latest of ``commitment_attempts``.
+    """
 
     __tablename__ = "deliveries"
-    __table_args__ = (UniqueConstraint("object_uid", "destination", name="uq_deliveries_object_destination"),)
+    __table_args__ = (
+        UniqueConstraint("object_uid", "destination", name="uq_deliveries_object_destination"),
+        Index("ix_deliveries_destination_state", "destination", "state", "not_before"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
     object_uid: Mapped[str] = mapped_column(ForeignKey("objects.sop_uid"))
@@ -212,14 +219,45 @@ class Delivery(Base):
     worker: Mapped[str | None] = mapped_column(String(160))
     lease_until: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
-    rung_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(Text)
+    wants_commitment: Mapped[bool] = mapped_column(default=False, server_default=false())
+    transaction_uid: Mapped[str | None] = mapped_column(UID, index=True)
+    commitment_attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
     def move(self, after: DeliveryState) -> None:
         """Change the state; `IllegalTransition` when that is no step of the state machine."""
         self.state = checked_delivery(DeliveryState(self.state), after).value
+
+
+class DestinationRow(Base):
+    """How a destination fares: rounds in a row that came to nothing, since when, and when it is asked again.
+
+    ``not_before`` is set while it is left alone; ``answer`` is what the last round that came to nothing was told.
+    """
+
+    __tablename__ = "destinations"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    failing_since: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    rung_at: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class Commitment(Base):
+    """A request for storage commitment, stored before it is sent. Closed when nothing waits for its answer any more."""
+
+    __tablename__ = "commitments"
+
+    transaction_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    destination: Mapped[str] = mapped_column(String(255), index=True)
+    answer_by: Mapped[datetime | None] = mapped_column(index=True)
+    """After this it is asked for again; None: closed."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Notice(Base):

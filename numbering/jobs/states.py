@@ -42,6 +42,10 @@ class DeliveryState(StrEnum):
     QUEUED = "queued"
     SENDING = "sending"
     DELIVERED = "delivered"
+    COMMITTED = "committed"
+    """The destination took it into its own safe-keeping (storage commitment)."""
+    UNCOMMITTED = "uncommitted"
+    """It arrived, and the destination never committed to keeping it: waits for a person."""
     FAILED = "failed"
 
 
@@ -71,7 +75,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.INFERRED: frozenset({State.ENCODING, State.FAILED, State.SUPERSEDED}),
     State.ENCODING: frozenset({State.ENCODED, State.INFERRED, State.FAILED, State.SUPERSEDED}),
     State.ENCODED: frozenset({State.DELIVERED, State.SUPERSEDED}),
-    State.DELIVERED: frozenset({State.COMMITTED, State.SUPERSEDED}),
+    # Back when the destination says that it does not hold an object: it is sent again.
+    State.DELIVERED: frozenset({State.COMMITTED, State.ENCODED, State.SUPERSEDED}),
     State.COMMITTED: frozenset({State.SUPERSEDED}),
     State.HELD: frozenset({State.RECEIVED, State.COMPLETE, State.UNSUITABLE, State.SUPERSEDED}),
     State.UNSUITABLE: frozenset({State.SUPERSEDED}),
@@ -85,8 +90,13 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.QUEUED: frozenset({DeliveryState.SENDING, DeliveryState.FAILED}),
     DeliveryState.SENDING: frozenset({DeliveryState.DELIVERED, DeliveryState.QUEUED, DeliveryState.FAILED}),
     DeliveryState.FAILED: frozenset({DeliveryState.QUEUED}),
-    DeliveryState.DELIVERED: frozenset(),
+    DeliveryState.DELIVERED: frozenset({DeliveryState.COMMITTED, DeliveryState.UNCOMMITTED, DeliveryState.QUEUED}),
+    DeliveryState.COMMITTED: frozenset(),
+    DeliveryState.UNCOMMITTED: frozenset({DeliveryState.COMMITTED, DeliveryState.QUEUED}),
 }
+
+ARRIVED = (DeliveryState.DELIVERED, DeliveryState.COMMITTED, DeliveryState.UNCOMMITTED)
+"""Deliveries whose destination said that it has the object."""
 
 CLAIMED = {State.QUEUED: State.RUNNING, State.INFERRED: State.ENCODING}
 """What a claim turns a waiting job into, and what its loss turns back."""
