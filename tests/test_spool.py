@@ -182,7 +182,7 @@ def test_writers_of_one_uid_at_once_lose_nothing(spool: Spool, tmp_path: Path, s
     assert len(spool.arrivals()) == 8
 
 
-@pytest.mark.parametrize("call", ["fsync", "link", "rename"])
+@pytest.mark.parametrize("call", ["fsync", "link", "fdatasync"])
 def test_a_failing_disk_is_an_error_and_leaves_nothing_half_done(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:

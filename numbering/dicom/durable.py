@@ -1,0 +1,127 @@
+"""Files that outlast a power cut: the few operations on which the spool rests.
+
+What POSIX promises, and no more, is relied on: bytes of a file last once the *file* was synced, and a name lasts once
+its *folder* was synced. A test plays back every operation of this module up to any moment, drops all that was not
+synced by then, and looks whether what had been acknowledged is there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+
+REMEMBERED_FOLDERS = 4096
+
+
+def create(path: Path) -> int:
+    """A new file to write to, as a descriptor; ``FileExistsError`` when there is one."""
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+
+def write(descriptor: int, data: bytes | memoryview) -> None:
+    """Append all of these bytes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync(descriptor: int) -> None:
+    """Make a file's bytes durable. Its name is not durable by this."""
+    os.fsync(descriptor)
+
+
+def sync_data(descriptor: int) -> None:
+    """As `sync`, but of the file's attributes only its length."""
+    os.fdatasync(descriptor)
+
+
+def shorten(descriptor: int, length: int) -> None:
+    """Take back what was written beyond this length."""
+    os.ftruncate(descriptor, length)
+
+
+def close(descriptor: int) -> None:
+    """Close the file."""
+    os.close(descriptor)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give the file another name in the same folder, durably."""
+    os.rename(source, target)  # noqa: PTH104 - every operation of this module is one of `os`, as the test records them
+    sync_folder(target.parent)
+
+
+def remove(path: Path) -> None:
+    """Take a name away, in no hurry: after a power cut it may be there again."""
+    os.unlink(path)  # noqa: PTH108
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(root: Path, names: tuple[str, ...]) -> None:
+    """A folder and folders in it, durably; they may be there."""
+    for folder in (root, *(root / name for name in names)):
+        folder.mkdir(parents=True, exist_ok=True)
+    sync_folder(root)
+    sync_folder(root.parent)
+
+
+class Names:
+    """Durable names below one folder. Remembers which folders have a durable name, to sync their parents only once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._durable: OrderedDict[Path, None] = OrderedDict()
+        self._lock = Lock()
+
+    def link(self, source: Path, target: Path) -> bool:
+        """Give the file a further name, durably; False when it is taken. Exactly one of many callers gets True."""
+        self._make(target.parent)
+        try:
+            new = self._link(source, target)
+        except FileNotFoundError:  # the folder was removed after it had become durable
+            self._forget(target.parent)
+            self._make(target.parent)
+            new = self._link(source, target)
+        sync_folder(target.parent)  # also when it was taken: whoever took it may not have come to this yet
+        return new
+
+    def _link(self, source: Path, target: Path) -> bool:
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return False
+        return True
+
+    def _make(self, folder: Path) -> None:
+        if folder in self._durable or folder == self._root:
+            return
+        self._make(folder.parent)
+        try:
+            os.mkdir(folder, 0o750)  # noqa: PTH102
+        except FileExistsError:
+            pass  # perhaps by another process that has not yet made its name durable
+        except FileNotFoundError:
+            self._forget(folder.parent)
+            self._make(folder.parent)
+            os.mkdir(folder, 0o750)  # noqa: PTH102
+        sync_folder(folder.parent)
+        with self._lock:
+            self._durable[folder] = None
+            if len(self._durable) > REMEMBERED_FOLDERS:
+                self._durable.popitem(last=False)
+
+    def _forget(self, folder: Path) -> None:
+        with self._lock:
+            while folder != self._root:
+                self._durable.pop(folder, None)
+                folder = folder.parent
