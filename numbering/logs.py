@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 import traceback
 import warnings
 from pathlib import Path
@@ -79,6 +80,10 @@ def _warn(
     structlog.get_logger("numbering").debug("a warning, withheld", at=name)
 
 
+def _broke_off(args: threading.ExceptHookArgs) -> None:
+    structlog.get_logger("numbering").error("a thread broke off", error=args.exc_value)
+
+
 def configure(level: str = "INFO", *, json: bool | None = None, stream: TextIO | None = None) -> None:
     """Send this process's log to stderr: JSON, or readable lines when stderr is a terminal."""
     stream = stream or sys.stderr
@@ -109,6 +114,7 @@ def configure(level: str = "INFO", *, json: bool | None = None, stream: TextIO |
     for name in ("pydicom", "pynetdicom", "highdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what they find wrong reaches us as status or exception
     warnings.showwarning = _warn
+    threading.excepthook = _broke_off  # what it would print ends with the error's text, which may quote a header
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -19,12 +20,12 @@ from tests.films import BIRTH_DATE, NAME, SECRETS
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     root, show = logging.getLogger(), warnings.showwarning
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
     stream = io.StringIO()
     logs.configure("DEBUG", json=True, stream=stream)
     yield stream
     root.handlers[:], root.level = handlers, level
-    warnings.showwarning = show
+    warnings.showwarning, threading.excepthook = show, hook
     structlog.reset_defaults()
     for name in ("numbering", "pydicom", "pynetdicom", "highdicom"):
         logging.getLogger(name).setLevel(logging.NOTSET)
@@ -100,3 +101,19 @@ def test_a_warning_is_withheld(stream: io.StringIO) -> None:
         warnings.warn(f"Invalid value for VR PN: {NAME}", UserWarning, stacklevel=1)
     assert says_nothing_of_the_patient(stream)
     assert str(last(stream)["at"]).startswith("UserWarning at test_logs.py:")
+
+
+def test_a_thread_that_breaks_off_is_logged_without_its_errors_text(
+    stream: io.StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def read() -> None:
+        raise ValueError(f"bad header of {NAME}")
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+    line = last(stream)
+    assert line["event"] == "a thread broke off"
+    assert str(line["error"]).startswith("ValueError at test_logs.py:")
+    assert says_nothing_of_the_patient(stream)
+    assert capfd.readouterr().err == ""
