@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from numbering import logs
-from numbering.cli import machine, model, node
+from numbering.cli import backup, machine, model, node
 
 app = typer.Typer(
     name="numbering",
@@ -33,6 +33,8 @@ for command, name, example in (
     (node.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7"),
     (model.train, "train", "numbering train ap-xray --data aasce --out work/ap.safetensors --hours 2 --resume"),
     (model.evaluate, "evaluate", "numbering evaluate ap-xray --data aasce --json figures.json --gallery failures.png"),
+    (backup.backup, "backup", "NUMBERING_DATA=/var/lib/numbering numbering backup /mnt/backup/numbering"),
+    (backup.restore, "restore", "NUMBERING_DATA=/var/lib/numbering numbering restore /mnt/backup/numbering"),
     (machine.show_settings, "settings", "NUMBERING_PORT=104 numbering settings"),
     (machine.doctor, "doctor", "numbering doctor --json -"),
 ):
