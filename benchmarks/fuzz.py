@@ -34,7 +34,7 @@ sys.path.insert(0, str(CHECKOUT))
 from benchmarks.faults.corpus import seeds
 
 GUIDED = ("read", "pixels", "part10", "same", "header")
-STRUCTURED: tuple[str, ...] = ()
+STRUCTURED = ("receiver",)
 TURN_SECONDS = 60
 GRACE_SECONDS = 300
 EXECUTIONS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")

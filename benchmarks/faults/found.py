@@ -20,4 +20,4 @@ def record(folder: Path, target: str, data: bytes, error: BaseException) -> None
     smallest = kept / "input"
     if not smallest.exists() or len(data) < smallest.stat().st_size:
         smallest.write_bytes(data)
-        (kept / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        (kept / "traceback.txt").write_text("".join(traceback.format_exception(error, limit=12)))
