@@ -29,6 +29,7 @@ from numbering.dicom.accept import (
     identifiers,
 )
 from numbering.dicom.announce import announcement_contexts, announcement_handlers
+from numbering.dicom.commitment import commitment_contexts, commitment_handlers
 from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME, compose
 from numbering.dicom.spool import Kept, Spool
 from numbering.settings import Settings
@@ -51,6 +52,7 @@ class Receiver:
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
             (evt.EVT_C_STORE, _store, [spool]),
             *announcement_handlers(spool),
+            *commitment_handlers(settings.commitments),
         ]
         server = self._ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
         assert server is not None  # because it does not block
@@ -109,6 +111,10 @@ def _application_entity(ae_title: str) -> AE:
     ae.add_supported_context(VERIFICATION)
     for sop_class, transfer_syntaxes in announcement_contexts():
         ae.add_supported_context(sop_class, transfer_syntaxes)
+    for context in commitment_contexts():
+        ae.add_supported_context(
+            context.abstract_syntax or "", context.transfer_syntax, context.scu_role, context.scp_role
+        )
     return ae
 
 
