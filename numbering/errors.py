@@ -24,6 +24,7 @@ class ReasonCode(StrEnum):
     NOT_AN_IMAGE = "not-an-image"
     UNREADABLE_HEADER = "unreadable-header"
     NOT_ASKED_FOR = "not-asked-for"
+    CONFLICTING_OBJECT = "conflicting-object"
     # held: waits for information until its time-out
     VIEW_UNKNOWN = "view-unknown"
     SERIES_INCOMPLETE = "series-incomplete"

@@ -33,9 +33,12 @@ def number(
     created_at: datetime,
     revision: int = 1,
     predecessor_sr_uid: str | None = None,
+    quality: tuple[str, ...] = (),
     radiographs: Decode = decoded_radiographs,
 ) -> NumberingResult:
     """Decode the images of the assignment, number them, and say who did it from what.
+
+    ``quality`` is what is known of the input already; it stands before what the pipeline finds.
 
     ``ValueError`` when the assignment was not given to a pipeline; `QuarantinedInput` when pixels cannot be read.
     """
@@ -43,6 +46,7 @@ def number(
     if card is None:
         raise ValueError(f"series {series.series_instance_uid} was given to no pipeline: there is nothing to run")
     findings = pipeline.number(radiographs(series))
+    findings = findings.model_copy(update={"quality": quality + findings.quality})
     return NumberingResult(
         study_instance_uid=series.study_instance_uid,
         series_instance_uid=series.series_instance_uid,

@@ -33,7 +33,8 @@ class Image:
     ``digest`` is the sha256 of the stored file's bytes. ``descriptions`` are the texts a vendor may have put the view
     or body part into (StudyDescription, SeriesDescription, ProtocolName, AcquisitionDeviceProcessingDescription,
     code meanings of ViewCodeSequence and AnatomicRegionSequence), as received. ``acquired`` is the acquisition's date
-    and time, or the nearest that the header holds, in UTC (as is, when it names no time zone).
+    and time, or the nearest that the header holds, in UTC (as is, when it names no time zone). The counts of series and
+    acquisition are what the sender says, and None where that cannot be.
     """
 
     sop_instance_uid: str
@@ -54,6 +55,9 @@ class Image:
     descriptions: tuple[str, ...] = ()
     made_by_us: bool = False
     acquired: datetime | None = None
+    series_related_instances: int | None = None
+    acquisition_number: int | None = None
+    images_in_acquisition: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from numbering.dicom.spool import Kept, Spool
 from numbering.errors import ReasonCode, TryAgainLater
-from numbering.jobs import assemble, steps, sweeper
+from numbering.jobs import assemble, completion, parts, steps, sweeper
 from numbering.jobs.claims import claim_job
 from numbering.jobs.models import Delivery, InstanceRow, Job, SeriesRow, now
 from numbering.jobs.node import Node
@@ -73,7 +73,7 @@ class House:
     def assemble(self) -> None:
         assemble.take_arrivals(self.node)
         self.age_series()
-        assemble.complete_series(self.node)
+        completion.complete_series(self.node)
 
     def age_series(self) -> None:
         """Let the quiet time pass."""
@@ -120,10 +120,10 @@ def test_a_series_waits_for_its_quiet_time_and_then_is_queued(house: House) -> N
     house.receive(house.film())
     assert assemble.take_arrivals(house.node) == 1
     assert house.node.spool.arrivals() == []
-    assert assemble.complete_series(house.node) == 0
+    assert completion.complete_series(house.node) == 0
     assert house.only().state == State.RECEIVED
     house.age_series()
-    assert assemble.complete_series(house.node) == 1
+    assert completion.complete_series(house.node) == 1
     row = house.only()
     assert (row.state, row.pipeline, row.view, row.modality, row.revision) == ("queued", "ap-xray", "AP", "DX", 1)
     assert waiting(house.rows())
@@ -512,7 +512,7 @@ def test_a_series_that_breaks_routing_is_listed_as_failed(house: House, monkeypa
     def broken(_: object) -> None:
         raise ZeroDivisionError("SECRET^NAME")
 
-    monkeypatch.setattr(assemble, "route", broken)
+    monkeypatch.setattr(parts, "route", broken)
     house.receive(house.film())
     house.assemble()
     row = house.only()

@@ -26,6 +26,7 @@ from numbering.uids import IMPLEMENTATION_CLASS_UID, InvalidUID, checked_uid
 
 __all__ = ["Unreadable", "radiographs", "read_folder", "read_header", "read_series"]
 
+LARGEST_AMOUNT = 10**6
 DICOMDIR = "1.2.840.10008.1.3.10"
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _DESCRIPTIONS = (
@@ -181,6 +182,9 @@ def _image(ds: Dataset, *, path: Path, digest: str, sop: str, sop_class: str, ha
         descriptions=_descriptions(ds),
         made_by_us=_made_by_us(ds),
         acquired=_acquired(ds),
+        series_related_instances=_amount(ds, "NumberOfSeriesRelatedInstances"),
+        acquisition_number=_amount(ds, "AcquisitionNumber"),
+        images_in_acquisition=_amount(ds, "ImagesInAcquisition"),
     )
 
 
@@ -261,6 +265,12 @@ def _split_text(value: object) -> tuple[str, ...]:
 
 def _whole(ds: Dataset, keyword: str) -> int | None:
     return _read(ds, keyword, lambda value: int(str(value)), None)
+
+
+def _amount(ds: Dataset, keyword: str) -> int | None:
+    """A whole number from 1 that a series can have; None for any other."""
+    value = _whole(ds, keyword)
+    return value if value is not None and 1 <= value <= LARGEST_AMOUNT else None
 
 
 def _items(ds: Dataset, keyword: str) -> list[Dataset]:

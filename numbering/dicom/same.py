@@ -6,12 +6,15 @@ the file meta information. What cannot be decoded or compared is not the same.
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.part10 import parse
+from numbering.dicom.part10 import parse, split
 from numbering.dicom.pixels import stored_values
 
 _DEMOGRAPHIC_GROUPS = frozenset({0x0010, 0x0032, 0x0038})
@@ -58,6 +61,18 @@ _ENCODING = frozenset(
     )
 )
 """Told by the decoded pixels instead."""
+
+
+def content_digest(path: Path) -> str:
+    """The sha256 of a file's transfer syntax and data set: the same whoever sends the object, unlike the file's."""
+    data = path.read_bytes()
+    try:
+        part = split(data)
+    except ValueError:
+        return hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(part.transfer_syntax.encode())
+    digest.update(part.data_set)
+    return digest.hexdigest()
 
 
 def same_picture(stored: bytes, received: bytes) -> bool:

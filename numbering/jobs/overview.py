@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session, selectinload
 
 from numbering.errors import Reason, ReasonCode
-from numbering.jobs.models import Delivery, Job, SeriesRow
+from numbering.jobs.models import Delivery, InstanceRow, Job, SeriesRow
 from numbering.jobs.states import UNFINISHED, DeliveryState, State
 from numbering.jobs.store import reading
-from numbering.result import NumberingResult
+from numbering.jobs.tally import incomplete
+from numbering.result import NumberingResult, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,9 @@ class Row:
     """One part of a series: its state, what was found, and how far its objects have come.
 
     ``objects`` are (kind, SOP Instance UID, path as stored); ``delivered`` of ``deliveries`` arrived and
-    ``undeliverable`` wait for a person. A series that still arrives has the state ``received`` and no job.
+    ``undeliverable`` wait for a person. A series that still arrives has the state ``received`` and no job, one that
+    waits for missing instances the state ``held``. ``found`` of ``expected`` instances of the whole series are here
+    (None: nobody said how many there are); ``updates`` of them came again with other demographics or encoding.
     """
 
     job: str | None
@@ -42,6 +45,9 @@ class Row:
     undeliverable: int
     created_at: datetime
     changed_at: datetime
+    found: int | None = None
+    expected: int | None = None
+    updates: int = 0
 
     @property
     def finished(self) -> bool:
@@ -59,10 +65,27 @@ def overview(engine: Engine, *, superseded: bool = False) -> list[Row]:
         sent: dict[str, Counter[str]] = {}
         for job_id, state in session.execute(select(Delivery.job_id, Delivery.state)):
             sent.setdefault(job_id, Counter())[state] += 1
-        arriving = session.scalars(
-            select(SeriesRow).where(SeriesRow.state == State.RECEIVED).order_by(SeriesRow.first_arrival)
-        ).all()
-        return [_row(job, sent.get(job.id, Counter())) for job in shown] + [_arriving(series) for series in arriving]
+        all_series = session.scalars(select(SeriesRow).order_by(SeriesRow.first_arrival)).all()
+        arriving = [series for series in all_series if series.state != State.COMPLETE]
+        rows = [_row(job, sent.get(job.id, Counter())) for job in shown] + [_arriving(series) for series in arriving]
+        return _with_counts(session, rows, all_series)
+
+
+def _with_counts(session: Session, rows: Sequence[Row], all_series: Sequence[SeriesRow]) -> list[Row]:
+    series = {(each.study_uid, each.series_uid): each for each in all_series}
+    place = InstanceRow.study_uid, InstanceRow.series_uid
+    counted = select(*place, func.count()).where(InstanceRow.kind == "update").group_by(*place)
+    updates = {(study, of): number for study, of, number in session.execute(counted)}
+    return [
+        replace(
+            row,
+            found=series[at].found if at in series else None,
+            expected=series[at].expected if at in series else None,
+            updates=updates.get(at, 0),
+        )
+        for row in rows
+        for at in [(row.study_instance_uid, row.series_instance_uid)]
+    ]
 
 
 def waiting(rows: Sequence[Row]) -> bool:
@@ -94,6 +117,7 @@ def _row(job: Job, sent: Counter[str]) -> Row:
 
 
 def _arriving(series: SeriesRow) -> Row:
+    held = series.state == State.HELD
     return Row(
         job=None,
         study_instance_uid=series.study_uid,
@@ -102,8 +126,8 @@ def _arriving(series: SeriesRow) -> Row:
         view=None,
         pipeline=None,
         state=series.state,
-        status=None,
-        reason=None,
+        status=Status.HELD.value if held else None,
+        reason=incomplete(series) if held else None,
         revision=0,
         result=None,
         objects=(),

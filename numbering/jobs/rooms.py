@@ -33,7 +33,8 @@ def receive(settings: Settings) -> None:
 
 def assemble_forever(settings: Settings, stopping: threading.Event | None = None) -> None:
     """Assemble series and sweep until ``stopping`` is set (by default: until SIGTERM or SIGINT)."""
-    from numbering.jobs.assemble import complete_series, take_arrivals
+    from numbering.jobs.assemble import take_announcements, take_arrivals
+    from numbering.jobs.completion import complete_series
     from numbering.jobs.node import Node
     from numbering.jobs.sweeper import ring, sweep
 
@@ -44,6 +45,7 @@ def assemble_forever(settings: Settings, stopping: threading.Event | None = None
     while not stopping.wait(min(ASSEMBLE_SECONDS, settings.sweep_seconds)):
         try:
             take_arrivals(node)
+            take_announcements(node)
             if complete_series(node):
                 ring(node)
             if time.monotonic() - swept >= settings.sweep_seconds:

@@ -86,6 +86,7 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
     with reading(node.engine) as session:
         job = session.get_one(Job, claim.id)
         revision, predecessor, name = job.revision, job.predecessor_sr_uid, job.pipeline or ""
+        quality = (f"series incomplete: {job.found} of {job.expected}",) if job.expected is not None else ()
         assignment = _assignment(node, job)
     result = infer.number(
         assignment,
@@ -94,6 +95,7 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         created_at=now(),
         revision=revision,
         predecessor_sr_uid=predecessor,
+        quality=quality,
     )
     with writing(node.engine) as session:
         job = held_job(session, claim)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from numbering.errors import ReasonCode
 from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE
 from numbering.jobs.claims import give_up, let_go, lives, wait_again
+from numbering.jobs.clock import bring_back_from_the_future
 from numbering.jobs.models import Delivery, Job, now
 from numbering.jobs.node import Node
 from numbering.jobs.states import DeliveryState, State
@@ -31,6 +32,7 @@ Ring = Callable[[], bool]
 
 def sweep(node: Node) -> None:
     """Once over all rows: claims whose holder is gone, held series whose time is over, work nobody was told of."""
+    bring_back_from_the_future(node)
     take_back(node)
     release_held(node)
     ring(node)
