@@ -67,6 +67,7 @@ def demonstrate(out: Path, progress: Progress = lambda what, done, total: None) 
         settings = Settings(
             data=out / "node",
             port=0,
+            web_port=0,
             quiet_seconds=1,
             archive=f"ARCHIVE@127.0.0.1:{archive.port}",
             ae_title="NUMBERING",

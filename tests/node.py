@@ -127,7 +127,14 @@ def processes_below(data: Path) -> set[int]:
 def running_node(folder: Path, **settings: object) -> Iterator[RunningNode]:
     """Start a node with its data in this folder; stopped, whatever happens."""
     data = folder / "data"
-    options = {"data": data, "port": 0, "quiet_seconds": 0.3, "sweep_seconds": 0.2, "delivery_retry_seconds": 0.2}
+    options = {
+        "data": data,
+        "port": 0,
+        "web_port": 0,
+        "quiet_seconds": 0.3,
+        "sweep_seconds": 0.2,
+        "delivery_retry_seconds": 0.2,
+    }
     chosen = Settings(**{**options, **settings})
     environment = environment_of(chosen)
     del environment["NUMBERING_PARENT_PID"]

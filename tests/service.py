@@ -86,7 +86,7 @@ def running_node(data: Path, *, program: Sequence[str] = PROGRAM, **settings: An
     `program` runs a room, as in `numbering.jobs.serve`.
     """
     data.mkdir(parents=True, exist_ok=True)
-    meant = Settings(data=data, ae_title=NODE_AE_TITLE, **settings)
+    meant = Settings(**{"data": data, "ae_title": NODE_AE_TITLE, "web_port": 0, **settings})
     log_file = data / "node.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from numbering import logs
-from numbering.cli import backup, machine, model, node
+from numbering.cli import backup, keys, machine, model, node
 
 app = typer.Typer(
     name="numbering",
@@ -40,3 +40,4 @@ for command, name, example in (
 ):
     app.command(name, epilog=f"Example: {example}")(command)
 app.add_typer(model.models_app, name="models")
+app.add_typer(keys.keys_app, name="keys")

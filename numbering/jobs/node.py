@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from numbering.dicom.spool import Spool
 from numbering.jobs.app import Bell, Ringer, celery_app
+from numbering.jobs.notices import announce
 from numbering.jobs.store import connect
 from numbering.pipelines.loaded import Pipelines
 from numbering.settings import Settings
@@ -29,7 +30,9 @@ class Node:
         """The node that these settings describe; its tables exist (`numbering.jobs.store.upgrade`)."""
         pipelines = Pipelines(settings.device, settings.inference_threads)
         bell = Bell(celery_app(settings))
-        return cls(settings, connect(settings.sqlalchemy_url), Spool(settings.spool), bell, pipelines)
+        engine = connect(settings.sqlalchemy_url)
+        announce(engine, settings.webhooks)
+        return cls(settings, engine, Spool(settings.spool), bell, pipelines)
 
     def stored(self, path: Path) -> str:
         """How a row names a file: relative to the data folder, so that the folder may move."""

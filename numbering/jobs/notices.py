@@ -21,6 +21,8 @@ from numbering.result import NumberingResult
 from numbering.settings.web import Webhook
 
 SCHEMA = "numbering/event/1"
+STUCK = (DeliveryState.FAILED, DeliveryState.UNCOMMITTED)
+"""A delivery that waits for a person."""
 TOLD_STATES = (State.UNSUITABLE, State.HELD, State.FAILED, State.QUARANTINED, State.DELIVERED, State.COMMITTED)
 
 _webhooks: WeakKeyDictionary[Engine, tuple[Webhook, ...]] = WeakKeyDictionary()
@@ -44,7 +46,7 @@ def _job_moved(_mapper: object, connection: Connection, job: Job) -> None:
 def _delivery_moved(_mapper: object, connection: Connection, delivery: Delivery) -> None:
     webhooks = _webhooks.get(connection.engine)
     changed = inspect(delivery).attrs.state.history.has_changes()
-    if not webhooks or not changed or delivery.state != DeliveryState.FAILED:
+    if not webhooks or not changed or delivery.state not in STUCK:
         return
     job = connection.execute(select(Job.__table__).where(Job.id == delivery.job_id)).one()
     _tell(connection, webhooks, "undeliverable", job, destination=delivery.destination)

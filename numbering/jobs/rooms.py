@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from numbering import logs
+from numbering.metric_files import keep_in
 from numbering.settings import Settings, settings
 
 ASSEMBLE_SECONDS = 0.1
@@ -106,6 +107,13 @@ def post(settings: Settings) -> None:
     work(settings, f"{ENCODE_QUEUE},{DELIVER_QUEUE}")
 
 
+def web(settings: Settings) -> None:
+    """Answer HTTP, and tell webhooks."""
+    from numbering.web.room import run
+
+    run(settings)
+
+
 def redis(settings: Settings) -> None:
     """Become the node's own Redis."""
     from numbering.jobs.redis import redis_command
@@ -121,6 +129,7 @@ ROOMS: dict[str, Callable[[Settings], None]] = {
     "assemble": assemble_forever,
     "infer": infer,
     "post": post,
+    "web": web,
 }
 
 
@@ -148,6 +157,8 @@ def main(room: str) -> None:
         die_with_parent(signal.SIGKILL)  # every step survives that, and nothing may outlive the supervisor
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor tells us
     logs.configure(settings().log_level)
+    if room != "redis":
+        keep_in(settings().metrics)
     ROOMS[room](settings())
 
 

@@ -134,6 +134,8 @@ class Supervisor:
         engine.dispose()
         for name in ("assemble", "infer", "post"):
             self._open(name)
+        if self.settings.web_port or self.settings.webhooks:
+            self._open("web")
         self._wait_until_answering()
         self._tell()
 

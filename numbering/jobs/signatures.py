@@ -1,7 +1,7 @@
 """Signatures of what webhooks are told, by Standard Webhooks (standardwebhooks.com).
 
-``webhook-id`` stays the same over all attempts, so that a receiver knows what it has seen; ``webhook-timestamp`` is signed
-with it, so that an old message cannot be played again.
+``webhook-id`` stays the same over all attempts, so that a receiver knows what it has seen; ``webhook-timestamp`` is
+signed with it, so that an old message cannot be played again.
 """
 
 from __future__ import annotations

@@ -54,6 +54,11 @@ class Settings(Telling, Working, Priors, Web, Delivering, Completion, Receiving,
         return self.data / "objects"
 
     @property
+    def metrics(self) -> Path:
+        """Files in which processes count together."""
+        return self.data / "metrics"
+
+    @property
     def commitments(self) -> Path:
         """Answers to storage commitment that were not yet taken note of."""
         return self.data / "commitments"

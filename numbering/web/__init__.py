@@ -1,0 +1,1 @@
+"""The HTTP interface: STOW-RS, jobs and dead letters, health, metrics."""
