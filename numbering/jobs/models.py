@@ -12,7 +12,7 @@ from uuid import uuid4
 from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from numbering.jobs.states import DeliveryState, State, checked, checked_delivery
+from numbering.jobs.states import DeliveryState, PriorState, State, checked, checked_delivery, checked_prior
 
 UID = String(64)
 WORD = String(32)
@@ -243,7 +243,6 @@ class DestinationRow(Base):
     failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
-    rung_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(Text)
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
@@ -287,3 +286,38 @@ class Notice(Base):
     def move(self, after: DeliveryState) -> None:
         """Change the state; `IllegalTransition` when that is no step of the state machine."""
         self.state = checked_delivery(DeliveryState(self.state), after).value
+
+
+class PriorRow(Base):
+    """The search for a study's priors (``kind`` search), or one study that is fetched as a prior (``kind`` fetch).
+
+    A study with a ``fetch`` row counts as a prior until ``sent_at``, when somebody sent it to us by themselves. What
+    arrives from ``started_at`` to ``ended_at`` was fetched. ``answer`` says what came of the last attempt, and
+    ``objects`` how many studies or objects that were.
+    """
+
+    __tablename__ = "priors"
+    __table_args__ = (UniqueConstraint("kind", "study_uid", name="uq_priors_kind_study"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    kind: Mapped[str] = mapped_column(WORD)
+    study_uid: Mapped[str] = mapped_column(UID, index=True)
+    asked_by: Mapped[str] = mapped_column(UID, default="")
+    """The study that it is fetched for, in whose files the patient is looked up; empty: a person asked."""
+    state: Mapped[str] = mapped_column(WORD, index=True, default=PriorState.QUEUED.value)
+    attempts: Mapped[int] = mapped_column(default=0)
+    token: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(160))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(Text)
+    objects: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    def move(self, after: PriorState) -> None:
+        """Change the state; `IllegalTransition` when that is no step of the state machine."""
+        self.state = checked_prior(PriorState(self.state), after).value

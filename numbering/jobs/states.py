@@ -49,6 +49,16 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class PriorState(StrEnum):
+    """Where the search for a study's priors stands, or the transfer of one of them."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    """Given up: waits for a person."""
+
+
 class Removal(StrEnum):
     """Where the file of a row stands on its way out; a row without one keeps its file."""
 
@@ -95,6 +105,14 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.UNCOMMITTED: frozenset({DeliveryState.COMMITTED, DeliveryState.QUEUED}),
 }
 
+PRIOR_TRANSITIONS: dict[PriorState, frozenset[PriorState]] = {
+    PriorState.QUEUED: frozenset({PriorState.RUNNING, PriorState.FAILED}),
+    PriorState.RUNNING: frozenset({PriorState.DONE, PriorState.QUEUED, PriorState.FAILED}),
+    # A person may ask again.
+    PriorState.DONE: frozenset({PriorState.QUEUED}),
+    PriorState.FAILED: frozenset({PriorState.QUEUED}),
+}
+
 ARRIVED = (DeliveryState.DELIVERED, DeliveryState.COMMITTED, DeliveryState.UNCOMMITTED)
 """Deliveries whose destination said that it has the object."""
 
@@ -115,5 +133,12 @@ def checked(before: State, after: State) -> State:
 def checked_delivery(before: DeliveryState, after: DeliveryState) -> DeliveryState:
     """``after``, or `IllegalTransition`."""
     if after not in DELIVERY_TRANSITIONS[before]:
+        raise IllegalTransition(before, after)
+    return after
+
+
+def checked_prior(before: PriorState, after: PriorState) -> PriorState:
+    """``after``, or `IllegalTransition`."""
+    if after not in PRIOR_TRANSITIONS[before]:
         raise IllegalTransition(before, after)
     return after
