@@ -19,6 +19,7 @@ from numbering.jobs.claims import let_go
 from numbering.jobs.models import InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.parts import OBJECT_PARTS, Part, incomplete_part, parts
+from numbering.jobs.priors import want_priors
 from numbering.jobs.states import State, checked
 from numbering.jobs.store import reading, writing
 from numbering.jobs.tally import CERTAIN, Source, Tally, count, incomplete
@@ -93,6 +94,8 @@ def _complete(node: Node, study_uid: str, series_uid: str, tally: Tally, reason:
         news = [part for part in outcome.parts if _is_news(part, current.get(part.name))]
         for part in news:
             _add(session, part, current.get(part.name))
+        if any(part.job.state == State.QUEUED for part in news):
+            want_priors(session, node.settings, study_uid)
         gone = current.keys() - {part.name for part in outcome.parts} if outcome.others_end else set()
         for name in gone:
             _supersede(current[name], news[0].job if news else None)
