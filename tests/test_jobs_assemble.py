@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,86 +11,20 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
-from numbering.dicom.spool import Kept, Spool
+from numbering.dicom.spool import Kept
 from numbering.errors import ReasonCode, TryAgainLater
 from numbering.jobs import assemble, completion, parts, steps, sweeper
 from numbering.jobs.claims import claim_job
-from numbering.jobs.models import Delivery, InstanceRow, Job, SeriesRow, now
-from numbering.jobs.node import Node
-from numbering.jobs.overview import Row, overview, waiting
+from numbering.jobs.models import Delivery, InstanceRow, Job, now
+from numbering.jobs.overview import waiting
 from numbering.jobs.states import State
-from numbering.jobs.store import connect, reading, upgrade, writing
-from numbering.pipelines.ap_xray.card import CARD
+from numbering.jobs.store import reading, writing
 from numbering.pipelines.loaded import Pipelines
 from numbering.result import Status
-from numbering.settings import Settings
 from tests import stub_pipeline
-from tests.films import make_ct, make_film, uneven
+from tests.films import make_ct, uneven
+from tests.house import House, running_house
 from tests.postgres import temporary_postgres
-
-
-@dataclass
-class Listener:
-    """A bell that writes down what was rung; ``broken`` is a broker that is out of reach."""
-
-    rung: list[tuple[str, str]] = field(default_factory=list)
-    broken: bool = False
-    empty: bool = True
-
-    def number(self, job_id: str, queue: str) -> bool:
-        return self._ring(queue, job_id)
-
-    def encode(self, job_id: str) -> bool:
-        return self._ring("encode", job_id)
-
-    def deliver(self, delivery_id: str) -> bool:
-        return self._ring("deliver", delivery_id)
-
-    def silent(self, queue: str) -> bool:
-        return self.empty and not self.broken
-
-    def _ring(self, queue: str, row: str) -> bool:
-        self.rung.append((queue, row))
-        return not self.broken
-
-
-@dataclass
-class House:
-    """A node in one process with hands on all its parts."""
-
-    node: Node
-    bell: Listener
-    folder: Path
-
-    def receive(self, path: Path) -> Kept:
-        ds = dcmread(path, stop_before_pixels=True)
-        return self.node.spool.keep(ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID, path.read_bytes())
-
-    def film(self, **options: object) -> Path:
-        return make_film(self.folder / f"{generate_uid()}.dcm", **options)  # type: ignore[arg-type]
-
-    def assemble(self) -> None:
-        assemble.take_arrivals(self.node)
-        self.age_series()
-        completion.complete_series(self.node)
-
-    def age_series(self) -> None:
-        """Let the quiet time pass."""
-        with writing(self.node.engine) as session:
-            for series in session.scalars(select(SeriesRow)):
-                series.last_arrival -= timedelta(seconds=60)
-
-    def work(self) -> None:
-        for row in overview(self.node.engine):
-            if row.state == State.QUEUED:
-                steps.number_job(self.node, row.job or "")
-
-    def rows(self, **options: bool) -> list[Row]:
-        return overview(self.node.engine, **options)
-
-    def only(self) -> Row:
-        (row,) = self.rows()
-        return row
 
 
 @pytest.fixture
@@ -101,14 +34,8 @@ def database_url() -> str:
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[House]:
-    monkeypatch.setitem(CARD.__dict__, "path", "tests.stub_pipeline:Stub")
-    monkeypatch.setenv(stub_pipeline.RUNS, str(tmp_path / "runs.txt"))
-    settings = Settings(data=tmp_path / "data", database_url=database_url, quiet_seconds=10, max_attempts=2)
-    engine = connect(settings.sqlalchemy_url)
-    upgrade(engine)
-    bell = Listener()
-    yield House(Node(settings, engine, Spool(settings.spool), bell, Pipelines("cpu")), bell, tmp_path)
-    engine.dispose()
+    with running_house(tmp_path, monkeypatch, database_url) as running:
+        yield running
 
 
 def runs(house: House) -> int:
@@ -290,15 +217,22 @@ def test_our_own_results_coming_back_are_recorded_and_never_numbered(house: Hous
     assert kinds == ["image", "own", "own"]
 
 
-def test_another_picture_under_a_known_uid_is_recorded_and_changes_no_result(house: House) -> None:
+def test_another_picture_under_a_known_uid_is_listed_and_changes_no_result(house: House) -> None:
     uids = {name: generate_uid() for name in ("study_uid", "series_uid", "sop_uid")}
     house.receive(house.film(**uids))
     house.assemble()
     house.work()
-    before = house.rows()
-    assert house.receive(house.film(**uids, pixels=uneven()[::-1].copy())) is Kept.CONFLICT
-    house.assemble()
-    assert house.rows() == before
+    before = house.only()
+    other = house.film(**uids, pixels=uneven()[::-1].copy())
+    for _ in range(2):
+        assert house.receive(other) is Kept.CONFLICT
+        house.assemble()
+    first, conflict = house.rows()
+    assert first == before
+    assert (conflict.state, conflict.status) == (State.QUARANTINED, Status.UNSUITABLE)
+    assert conflict.reason is not None
+    assert conflict.reason.code is ReasonCode.CONFLICTING_OBJECT
+    assert uids["sop_uid"] in conflict.reason.text
     with reading(house.node.engine) as session:
         assert sorted(session.scalars(select(InstanceRow.kind))) == ["conflict", "image"]
 
