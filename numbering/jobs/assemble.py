@@ -20,6 +20,7 @@ from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.jobs.models import AnnouncedInstance, InstanceRow, Job, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.parts import INCOMPLETE_PART, object_part
+from numbering.jobs.priors import note_arrivals
 from numbering.jobs.states import State
 from numbering.jobs.store import writing
 from numbering.jobs.tally import count
@@ -69,6 +70,7 @@ def _take(node: Node, arrivals: Iterable[Arrival]) -> None:
     read = [(arrival, path, _read(path, arrival)) for arrival in arrivals for path in [_path(node, arrival)]]
     with writing(node.engine) as session:
         opened = [_note(node, session, *each) for each in read]
+        note_arrivals(node, session, [arrival for arrival, _, _ in read])
         for series in {id(series): series for series in opened if series}.values():
             count(session, series)
     for arrival, _, header in read:
