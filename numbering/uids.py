@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 IMPLEMENTATION_CLASS_UID = "2.25.281316193842730391617838457029181346613"
 """Identifies this software in file meta information and in associations (PS3.7 D.3.3.2)."""
@@ -31,3 +31,8 @@ def derived_uid(identity: Iterable[str], kind: str) -> str:
     """A ``2.25`` UID (PS3.5 B.2) that depends on the identity and the kind of object alone."""
     digest = hashlib.sha256("\n".join([*identity, kind]).encode()).digest()
     return f"2.25.{UUID(bytes=digest[:16], version=5).int}"
+
+
+def random_uid() -> str:
+    """A ``2.25`` UID (PS3.5 B.2) that nobody can guess."""
+    return f"2.25.{uuid4().int}"

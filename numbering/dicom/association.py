@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
 from pynetdicom.presentation import PresentationContext
 
-from numbering.dicom.destination import DEFAULT_TIMEOUTS, Destination, Outcome, Timeouts
+from numbering.dicom.destination import DEFAULT_TIMEOUTS, Destination, Outcome, Timeouts, TLSFiles
 from numbering.dicom.tls import TLSFileError, client_context
 from numbering.uids import IMPLEMENTATION_CLASS_UID
 
@@ -43,17 +44,10 @@ def associate(
     """
     tls = None
     if destination.tls is not None:
-        files = destination.tls
         try:
-            context = client_context(
-                files.authorities_file,
-                files.certificate_file,
-                files.key_file,
-                check_hostname=files.check_hostname,
-            )
+            tls = (context_of(destination.tls), destination.host)
         except TLSFileError as error:
             return NoAssociation(Outcome.UNREACHABLE, f"{destination}: {error}")
-        tls = (context, destination.host)
     connected: list[bool] = []
 
     def opened(event: evt.Event) -> None:
@@ -76,6 +70,13 @@ def associate(
         return _why_not(association, destination, connected=bool(connected))
     _keep_responses(association)
     return association
+
+
+def context_of(files: TLSFiles) -> ssl.SSLContext:
+    """The TLS client that these files make; `TLSFileError` when one is missing or does not fit."""
+    return client_context(
+        files.authorities_file, files.certificate_file, files.key_file, check_hostname=files.check_hostname
+    )
 
 
 def leave(association: Association) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
+from numbering.dicom.association import context_of as check_tls
 from numbering.dicom.destination import (
     DEFAULT_TIMEOUTS,
     Destination,
@@ -16,17 +17,17 @@ from numbering.dicom.destination import (
     WebDestination,
 )
 from numbering.dicom.store_scu import echo_ae, store
-from numbering.dicom.stow import echo_web, stow
+from numbering.dicom.stow import check_web, echo_web, stow
 
 __all__ = [
     "DEFAULT_TIMEOUTS", "Destination", "Echoed", "Outcome", "Peer", "Sent", "Timeouts", "WebDestination",
-    "echo", "send", "sending",
+    "check", "echo", "send", "sending",
 ]  # fmt: skip
 
 
 def sending(
     paths: Iterable[Path], peer: Peer, calling_ae_title: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS
-) -> Iterator[Sent]:
+) -> Generator[Sent]:
     """Send these DICOM files; one `Sent` each as soon as it is known. Closing the iterator leaves the rest unsent.
 
     ``OSError`` and pydicom's errors are raised for a file that is missing or no DICOM file, before anything is sent.
@@ -50,3 +51,11 @@ def echo(peer: Peer, calling_ae_title: str, *, timeouts: Timeouts = DEFAULT_TIME
     if isinstance(peer, WebDestination):
         return echo_web(peer, timeouts)
     return echo_ae(peer, calling_ae_title, timeouts)
+
+
+def check(peer: Peer) -> None:
+    """``ValueError`` names a file of certificates, keys or credentials that is missing or does not fit."""
+    if isinstance(peer, WebDestination):
+        check_web(peer)
+    elif peer.tls is not None:
+        check_tls(peer.tls)

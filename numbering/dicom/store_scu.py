@@ -6,7 +6,7 @@ bytes), so whoever calls may send again as often as needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -44,7 +44,9 @@ def _contexts(file: Outgoing) -> frozenset[tuple[str, str]]:
     return frozenset((file.sop_class_uid, syntax) for syntax in syntaxes)
 
 
-def store(paths: Iterable[Path], destination: Destination, calling_ae_title: str, timeouts: Timeouts) -> Iterator[Sent]:
+def store(
+    paths: Iterable[Path], destination: Destination, calling_ae_title: str, timeouts: Timeouts
+) -> Generator[Sent]:
     """C-STORE these DICOM files; one `Sent` each as soon as it is known, those that wait for a second round last.
 
     One association unless the files need more than 128 presentation contexts, or an answer is lost. ``OSError`` and

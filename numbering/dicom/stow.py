@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -15,10 +15,11 @@ from uuid import uuid4
 
 import httpx
 
-from numbering.dicom.destination import Echoed, Outcome, Sent, Timeouts, WebDestination
+from numbering.dicom.association import context_of
+from numbering.dicom.destination import DEFAULT_TIMEOUTS, Echoed, Outcome, Sent, Timeouts, WebDestination
 from numbering.dicom.outgoing import Outgoing
 from numbering.dicom.stow_answer import Told, instances
-from numbering.dicom.tls import TLSFileError, client_context
+from numbering.dicom.tls import TLSFileError
 
 REQUEST_BYTES = 32 * 2**20
 """A request is cut here; one larger object still goes, alone."""
@@ -35,7 +36,7 @@ class CredentialsError(ValueError):
     """The file of a token or password cannot be read; names the file, never what it holds."""
 
 
-def stow(paths: Iterable[Path], destination: WebDestination, timeouts: Timeouts) -> Iterator[Sent]:
+def stow(paths: Iterable[Path], destination: WebDestination, timeouts: Timeouts) -> Generator[Sent]:
     """Store these files; one `Sent` each. ``OSError`` and pydicom's errors are raised before anything is sent."""
     files = [Outgoing.read(path) for path in paths]
     try:
@@ -64,13 +65,15 @@ def echo_web(destination: WebDestination, timeouts: Timeouts) -> Echoed:
     return Echoed(Outcome.DELIVERED, f"{destination} answers")
 
 
+def check_web(destination: WebDestination) -> None:
+    """``ValueError`` names a file of certificates, keys or credentials that is missing or does not fit."""
+    _client(destination, DEFAULT_TIMEOUTS).close()
+
+
 def _client(destination: WebDestination, timeouts: Timeouts) -> httpx.Client:
-    files = destination.tls
     verify: ssl.SSLContext | bool = False
     if destination.url.lower().startswith("https:"):
-        verify = client_context(
-            files.authorities_file, files.certificate_file, files.key_file, check_hostname=files.check_hostname
-        )
+        verify = context_of(destination.tls)
     return httpx.Client(
         verify=verify,  # not used for plain http
         timeout=httpx.Timeout(timeouts.message, connect=timeouts.connection, write=timeouts.network),

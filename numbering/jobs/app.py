@@ -66,8 +66,8 @@ class Ringer(Protocol):
         """A stored result waits for its objects."""
         ...
 
-    def deliver(self, delivery_id: str) -> bool:
-        """An object waits to be sent."""
+    def deliver(self, destination: str) -> bool:
+        """Objects wait to be sent to this destination."""
         ...
 
     def silent(self, queue: str) -> bool:
@@ -95,9 +95,9 @@ class Bell:
         """See `Ringer`."""
         return self._ring(ENCODE, job_id, ENCODE_QUEUE)
 
-    def deliver(self, delivery_id: str) -> bool:
+    def deliver(self, destination: str) -> bool:
         """See `Ringer`."""
-        return self._ring(DELIVER, delivery_id, DELIVER_QUEUE)
+        return self._ring(DELIVER, destination, DELIVER_QUEUE)
 
     def silent(self, queue: str) -> bool:
         """See `Ringer`."""

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, false, or_, select, true
 from sqlalchemy.orm import Session
 
 from numbering.errors import NumberingError, QuarantinedInput, Reason, ReasonCode, TryAgainLater, UnsuitableStudy
@@ -86,20 +86,44 @@ def claim_job(engine: Engine, job_id: str, waiting: State, lease_seconds: float)
             give_up(job)
             return None
         job.move(CLAIMED[waiting])
+        job.attempts += 1
         return _claim(job, lease_seconds)
 
 
-def claim_delivery(engine: Engine, delivery_id: str, lease_seconds: float, max_attempts: int) -> Claim | None:
-    """Claim a delivery that is due; None when there is nothing to do for us."""
+def claim_deliveries(
+    engine: Engine, destination: str, limit: int, lease_seconds: float, max_attempts: int, *, early: bool = False
+) -> list[Claim]:
+    """Claim so many deliveries that are due (or ``early``, all that wait) here, those first that were tried least.
+
+    Attempts are not counted here but as each object's turn comes (`begin_delivery`): when a worker dies, the object
+    that it was sending is the one to suspect, and the others of its batch are not.
+    """
     with writing(engine) as session:
-        delivery = session.get(Delivery, delivery_id, with_for_update=True)
-        if delivery is None or delivery.state != DeliveryState.QUEUED or not _due(delivery.not_before):
-            return None
-        if delivery.attempts >= max_attempts:
-            delivery.move(DeliveryState.FAILED)
-            return None
-        delivery.move(DeliveryState.SENDING)
-        return _claim(delivery, lease_seconds)
+        due = (
+            select(Delivery)
+            .where(Delivery.destination == destination, Delivery.state == DeliveryState.QUEUED)
+            .where(or_(Delivery.not_before.is_(None), Delivery.not_before <= now(), true() if early else false()))
+            .order_by(Delivery.attempts, Delivery.created_at, Delivery.id)
+            .limit(limit)
+        )
+        claimed = []
+        for delivery in session.scalars(due.with_for_update(skip_locked=True)):
+            if delivery.attempts >= max_attempts:
+                delivery.move(DeliveryState.FAILED)
+                delivery.answer = f"{delivery.attempts} attempts failed, the last without a word"
+                continue
+            delivery.move(DeliveryState.SENDING)
+            claimed.append(_claim(delivery, lease_seconds))
+        return claimed
+
+
+def begin_delivery(session: Session, claim: Claim) -> bool:
+    """Count an attempt at this claimed delivery, before it starts; False when the claim was lost."""
+    delivery = session.get(Delivery, claim.id, with_for_update=True)
+    if delivery is None or delivery.token != claim.token or delivery.state != DeliveryState.SENDING:
+        return False
+    delivery.attempts += 1
+    return True
 
 
 def _due(not_before: datetime | None) -> bool:
@@ -107,7 +131,6 @@ def _due(not_before: datetime | None) -> bool:
 
 
 def _claim(row: Job | Delivery, lease_seconds: float) -> Claim:
-    row.attempts += 1
     row.token += 1
     row.worker = worker_name()
     row.lease_until = now() + timedelta(seconds=lease_seconds)
@@ -130,9 +153,17 @@ def held_delivery(session: Session, claim: Claim) -> Delivery:
     return delivery
 
 
+def abandoned(row: Job | Delivery) -> bool:
+    """Whether a claim's lease ran out, or its worker died on this machine."""
+    overdue = row.lease_until is not None and row.lease_until <= now()
+    return overdue or (row.worker is not None and not lives(row.worker))
+
+
 def let_go(row: Job | Delivery) -> None:
     """The claim is over, whatever came of it."""
-    row.worker = row.lease_until = row.not_before = row.rung_at = None
+    row.worker = row.lease_until = row.not_before = None
+    if isinstance(row, Job):
+        row.rung_at = None
 
 
 def reason_of(error: BaseException) -> Reason:

@@ -200,7 +200,8 @@ class Delivery(Base):
     """One object on its way to one destination, by its name; ``answer`` is what the destination last said.
 
     ``attempts`` counts those in which the object met the destination. Where ``wants_commitment``, ``transaction_uid``
-    is the request for storage commitment that the object is part of, the latest of ``commitment_attempts``.
+    is the request for storage commitment that the object is part of, the latest of ``commitment_attempts``; while it is
+    delivered, it is asked for (again) from ``not_before`` on.
     """
 
     __tablename__ = "deliveries"
@@ -248,14 +249,12 @@ class DestinationRow(Base):
 
 
 class Commitment(Base):
-    """A request for storage commitment, stored before it is sent. Closed when nothing waits for its answer any more."""
+    """A request for storage commitment, stored before it is sent, so that its answer is known whenever it comes."""
 
     __tablename__ = "commitments"
 
     transaction_uid: Mapped[str] = mapped_column(UID, primary_key=True)
-    destination: Mapped[str] = mapped_column(String(255), index=True)
-    answer_by: Mapped[datetime | None] = mapped_column(index=True)
-    """After this it is asked for again; None: closed."""
+    destination: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

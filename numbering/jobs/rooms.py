@@ -25,11 +25,11 @@ OUTAGE_SECONDS = 2.0
 log = logs.logger(__name__)
 
 
-def receive(settings: Settings) -> None:
+def receive(settings: Settings, name: str = "receive") -> None:
     """Take objects in until SIGTERM."""
     from numbering.dicom.receive import run_receiver
 
-    run_receiver(settings)
+    run_receiver(settings, ready=lambda: tell_ready(name))
 
 
 def assemble_forever(settings: Settings, stopping: threading.Event | None = None) -> None:
@@ -37,10 +37,13 @@ def assemble_forever(settings: Settings, stopping: threading.Event | None = None
     from numbering.jobs.assemble import take_announcements, take_arrivals
     from numbering.jobs.completion import complete_series
     from numbering.jobs.node import Node
+    from numbering.jobs.prior_room import PriorRoom
     from numbering.jobs.sweeper import ring, sweep
 
     stopping = stopping or _until_signal()
     node = Node.of(settings)
+    priors = PriorRoom(node)
+    priors.start()
     swept = -settings.sweep_seconds
     down = False
     while not stopping.wait(min(ASSEMBLE_SECONDS, settings.sweep_seconds)):
@@ -58,6 +61,7 @@ def assemble_forever(settings: Settings, stopping: threading.Event | None = None
                 log.error("assembling is interrupted; it goes on when the fault is mended", error=error)
             down = True
             stopping.wait(OUTAGE_SECONDS)
+    priors.stop()
     node.engine.dispose()
 
 
@@ -66,6 +70,7 @@ def work(settings: Settings, queues: str | None = None) -> None:
     from celery.signals import setup_logging
 
     from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE, Bell
+    from numbering.jobs.lines import Lines
     from numbering.jobs.node import Node
     from numbering.jobs.tasks import register
     from numbering.pipelines import CARDS
@@ -75,8 +80,11 @@ def work(settings: Settings, queues: str | None = None) -> None:
     assert isinstance(node.bell, Bell)
     app = node.bell.app
     setup_logging.connect(_keep_our_log)
-    register(app, node)
-    app.Worker(
+    lines = Lines(node)
+    register(app, node, lines)
+    if DELIVER_QUEUE in names.split(","):
+        lines.start()
+    worker = app.Worker(
         pool="solo",
         concurrency=1,
         queues=names,
@@ -86,7 +94,11 @@ def work(settings: Settings, queues: str | None = None) -> None:
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
-    ).start()
+    )
+    try:
+        worker.start()
+    finally:
+        lines.stop()
 
 
 def _keep_our_log(**_: object) -> None:
@@ -94,10 +106,10 @@ def _keep_our_log(**_: object) -> None:
 
 
 def infer(settings: Settings) -> None:
-    """Work on the pipelines' queues alone."""
+    """Work on the pipelines' queues alone, or on those of them that the supervisor names."""
     from numbering.pipelines import CARDS
 
-    work(settings, ",".join(sorted({card.queue for card in CARDS})))
+    work(settings, os.environ.get("NUMBERING_QUEUES") or ",".join(sorted({card.queue for card in CARDS})))
 
 
 def post(settings: Settings) -> None:

@@ -1,21 +1,18 @@
-"""``numbering serve``: one process tree that receives, assembles, numbers and delivers, and mends itself.
+"""The process trees of a node: all of it (``numbering serve``), or its rooms apart (``receive``, ``work``).
 
-The supervisor starts a Redis (unless a broker is given), brings the tables up to date, and runs each room as a process.
-A room that dies is started again, at once the first time and then ever more slowly. SIGTERM and SIGINT stop all of
-them; should the supervisor itself be killed, the kernel takes its children down.
+``serve`` starts a Redis (unless a broker is given), brings the tables up to date, and runs each room as a process.
+SIGTERM and SIGINT stop all of them. Apart, on one machine or several, the rooms meet in the database, in the broker and
+in the data folder: receivers, assembler, workers and deliverers all read or write its files, so all of them need the
+same folder (on several machines, a shared file system with hard links and locks, such as NFS 4).
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,24 +20,22 @@ from pathlib import Path
 from typing import IO
 
 from numbering import logs
-from numbering.dicom.deliver import Destination, Outcome, Timeouts, echo
+from numbering.dicom.acceptors import LISTEN_FD, Listening, listening
+from numbering.dicom.deliver import Destination
+from numbering.dicom.tls import TLSFileError, server_context
 from numbering.jobs.redis import redis_binary, redis_url, socket_path
 from numbering.jobs.store import connect, upgrade
+from numbering.jobs.supervisor import PROGRAM, CannotStart, Room, Supervisor, environment_of
 from numbering.settings import Settings
 
-PROGRAM = (sys.executable, "-m", "numbering.jobs.rooms")
-"""The command that runs a room, the room's name still to be added."""
+__all__ = ["PROGRAM", "AlreadyServing", "CannotStart", "Room", "Supervisor", "environment_of", "serve"]
 
-TICK_SECONDS = 0.1
-STEADY_SECONDS = 30.0
-"""A room that ran for this long is taken to be well again."""
-LONGEST_PAUSE_SECONDS = 30.0
-START_SECONDS = 30.0
-STOP_SECONDS = 12.0
-"""A room that has not ended after SIGTERM for this long is killed; its work is taken up at the next start."""
-PROBE = Timeouts(connection=1.0, association=2.0, message=2.0, network=2.0)
+MOST_ACCEPTORS = 4
+"""More than these are hardly faster: the disk is then what senders wait for."""
 
 log = logs.logger(__name__)
+
+Ready = Callable[[Supervisor], None]
 
 
 class AlreadyServing(RuntimeError):
@@ -50,190 +45,143 @@ class AlreadyServing(RuntimeError):
         super().__init__(f"{data}: {type(self).__doc__}")
 
 
-class CannotStart(RuntimeError):
-    """A part of the node did not come up."""
+@dataclass(frozen=True)
+class Rooms:
+    """Which rooms ``numbering work`` runs; no queues means those of all pipelines."""
 
-
-@dataclass
-class Room:
-    """One supervised process."""
-
-    name: str
-    command: Sequence[str]
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
-    deaths: int = 0
-    again_at: float = 0.0
-
-    def start(self) -> None:
-        """Start the process."""
-        self.process = subprocess.Popen(
-            [*self.command, self.name], env=self.environment, stdin=subprocess.DEVNULL, stdout=2
-        )
-        self.started = time.monotonic()
-
-    def mend(self) -> bool:
-        """Start the process again if it died and its pause is over; whether anything changed."""
-        if self.process is None:
-            if time.monotonic() < self.again_at:
-                return False
-            self.start()
-            return True
-        code = self.process.poll()
-        if code is None:
-            return False
-        steady = time.monotonic() - self.started >= STEADY_SECONDS
-        self.deaths = 1 if steady else self.deaths + 1
-        pause = 0.0 if self.deaths == 1 else min(0.5 * 2.0 ** (self.deaths - 2), LONGEST_PAUSE_SECONDS)
-        log.warning("a room died and is started again", room=self.name, exit_code=code, after_seconds=pause)
-        self.process, self.again_at = None, time.monotonic() + pause
-        return self.mend()
+    queues: str = ""
+    infer: bool = True
+    assemble: bool = True
+    post: bool = True
 
     @property
-    def pid(self) -> int | None:
-        """The process that runs now."""
-        return self.process.pid if self.process else None
-
-    def stop(self, deadline: float) -> None:
-        """Wait for the process, which was told to end, and kill it when it does not."""
-        if self.process is None:
-            return
-        try:
-            self.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            log.warning("a room did not stop and is killed", room=self.name)
-            self.process.kill()
-            self.process.wait()
+    def names(self) -> list[str]:
+        """The rooms' names."""
+        chosen = {"assemble": self.assemble, "infer": self.infer, "post": self.post}
+        return [name for name, wanted in chosen.items() if wanted]
 
 
 @dataclass
-class Supervisor:
-    """The rooms of one node."""
+class Node(Supervisor):
+    """All rooms of a node."""
 
-    settings: Settings
-    program: Sequence[str] = PROGRAM
-    rooms: list[Room] = field(default_factory=list, init=False)
-    stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    _sockets: Listening | None = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start everything; returns when the DICOM port answers."""
-        self.settings.data.mkdir(parents=True, exist_ok=True)
+        """Start everything; returns when the DICOM port takes associations."""
         if self.settings.archive:
             Destination.parse(self.settings.archive)  # a wrong address stops the start, not the first delivery
         if not self.settings.broker_url:
             redis_binary()  # says what to install before anything is started
+        acceptors = self._open_port()
+        if not self.settings.broker_url:
             socket_path(self.settings.data).unlink(missing_ok=True)
-            self._open("redis")
+            self.open("redis")
             self.settings = self.settings.model_copy(update={"broker_url": redis_url(self.settings.data)})
-        if not self.settings.port:
-            self.settings = self.settings.model_copy(update={"port": _free_port(self.settings.host)})
-        self._open("receive")  # needs no database, so senders wait for nothing else
+        self._open_acceptors(acceptors)  # they need no database, so senders wait for nothing else
+        self.work(Rooms())
+        self.wait_until_ready(acceptors)
+        self.tell()
+
+    def start_receiving(self) -> None:
+        """Start the acceptors alone."""
+        acceptors = self._open_port()
+        self._open_acceptors(acceptors)
+        self.wait_until_ready(acceptors)
+        self.tell()
+
+    def work(self, rooms: Rooms) -> None:
+        """Bring the tables up to date and start the rooms that work."""
         engine = connect(self.settings.sqlalchemy_url)
         upgrade(engine)
         engine.dispose()
-        for name in ("assemble", "infer", "post"):
-            self._open(name)
-        if self.settings.web_port or self.settings.webhooks:
-            self._open("web")
-        self._wait_until_answering()
-        self._tell()
+        for name in rooms.names:
+            self.open(name, NUMBERING_QUEUES=rooms.queues if name == "infer" else "")
 
-    def _open(self, name: str) -> None:
-        room = Room(name, self.program, environment_of(self.settings))
-        self.rooms.append(room)
-        room.start()
+    def start_working(self, rooms: Rooms) -> None:
+        """Start some of the rooms that work."""
+        self.work(rooms)
+        self.tell()
 
-    def _wait_until_answering(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        host = "127.0.0.1" if self.settings.host in ("", "0.0.0.0") else self.settings.host
-        ourselves = Destination(self.settings.ae_title, host, self.settings.port)
-        while not self.stopping.is_set():
-            if echo(ourselves, self.settings.ae_title, timeouts=PROBE).outcome is Outcome.DELIVERED:
-                return
-            if time.monotonic() > deadline:
-                where = f"{self.settings.host}:{self.settings.port}"
-                raise CannotStart(f"nothing answers at {where} after {START_SECONDS:g} s; the log above says why")
-            self.mend()
-            time.sleep(TICK_SECONDS)
+    def _open_port(self) -> list[str]:
+        """Open the DICOM port, which every acceptor inherits; the acceptors' names."""
+        settings = self.settings
+        if settings.dicom_tls_certificate_file:
+            try:
+                server_context(
+                    settings.dicom_tls_certificate_file,
+                    settings.dicom_tls_key_file,
+                    settings.dicom_tls_authorities_file,
+                    settings.dicom_tls_client_certificates,
+                )
+            except TLSFileError as error:
+                raise CannotStart(str(error)) from None
+        try:
+            self._sockets = listening(settings)
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise CannotStart(f"the DICOM port {where} cannot be opened: {error.strerror}") from None
+        ports = self._sockets.ports
+        port = ports.get("plain") or ports["tls"]
+        self.settings = settings.model_copy(update={"port": port})
+        self.facts |= {"ae_title": settings.ae_title, "host": settings.host, "port": port, "ports": ports}
+        number = settings.acceptors or min(MOST_ACCEPTORS, len(os.sched_getaffinity(0)))
+        return [f"receive-{one}" for one in range(1, number + 1)]
 
-    def mend(self) -> None:
-        """Start again what died."""
-        changed = [room for room in self.rooms if room.mend()]
-        if changed:
-            self._tell()
-
-    def run(self) -> None:
-        """Supervise until ``stopping`` is set."""
-        while not self.stopping.wait(TICK_SECONDS):
-            self.mend()
+    def _open_acceptors(self, names: list[str]) -> None:
+        assert self._sockets is not None
+        for name in names:
+            self.open(name, self._sockets.descriptors, **{LISTEN_FD: self._sockets.handed_over()})
 
     def stop(self) -> None:
-        """Stop every room, Redis last."""
-        for rooms in ([r for r in self.rooms if r.name != "redis"], [r for r in self.rooms if r.name == "redis"]):
-            for room in rooms:
-                if room.process is not None:
-                    room.process.terminate()
-            deadline = time.monotonic() + STOP_SECONDS
-            for room in rooms:
-                room.stop(deadline)
-        (self.settings.data / "serve.json").unlink(missing_ok=True)
-
-    def _tell(self) -> None:
-        """Write ``serve.json``: address and process numbers, for tools on this machine."""
-        facts = {
-            "pid": os.getpid(),
-            "ae_title": self.settings.ae_title,
-            "host": self.settings.host,
-            "port": self.settings.port,
-            "rooms": {room.name: room.pid for room in self.rooms},
-        }
-        part = self.settings.data / "serve.json.part"
-        part.write_text(json.dumps(facts, indent=1))
-        part.replace(self.settings.data / "serve.json")
+        """Close the port, then stop every room."""
+        if self._sockets is not None:
+            self._sockets.close()
+        super().stop()
 
 
-def serve(
-    settings: Settings, ready: Callable[[Supervisor], None] | None = None, *, program: Sequence[str] = PROGRAM
-) -> None:
+def serve(settings: Settings, ready: Ready | None = None, *, program: Sequence[str] = PROGRAM) -> None:
     """Run a node until SIGTERM or SIGINT (or, outside the main thread, until ``Supervisor.stopping`` is set).
 
-    ``ready`` is called once the DICOM port answers. `AlreadyServing` when the data folder is in use; `CannotStart`
-    when a part does not come up.
+    ``ready`` is called once the DICOM port takes associations. `AlreadyServing` when the data folder is in use;
+    `CannotStart` when a part does not come up.
     """
     with _only_one(settings.data):
-        supervisor = Supervisor(settings, program)
-        if threading.current_thread() is threading.main_thread():
-            logs.configure(settings.log_level)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: supervisor.stopping.set())
-        try:
-            supervisor.start()
-            told = supervisor.settings
-            log.info("the node serves", ae_title=told.ae_title, host=told.host, port=told.port, data=told.data)
-            if ready is not None and not supervisor.stopping.is_set():
-                ready(supervisor)
-            supervisor.run()
-        finally:
-            supervisor.stop()
-            log.info("the node has stopped")
+        _supervise(Node(settings, settings.data / "serve.json", program), Node.start, ready)
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment that gives a child process these very settings, and tells it who its parent is."""
-    plain = settings.model_dump(mode="json")
-    ours = {
-        f"NUMBERING_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in plain.items()
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERING_")}
-    return {**kept, **ours, "NUMBERING_PARENT_PID": str(os.getpid())}
+def receive(settings: Settings, ready: Ready | None = None, *, program: Sequence[str] = PROGRAM) -> None:
+    """Run the acceptors alone; they need the data folder, neither database nor broker."""
+    _supervise(Node(settings, _told(settings, "receive"), program), Node.start_receiving, ready)
 
 
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def work(settings: Settings, rooms: Rooms, ready: Ready | None = None, *, program: Sequence[str] = PROGRAM) -> None:
+    """Run rooms that work; they need the data folder, database and broker by URL."""
+    _supervise(
+        Node(settings, _told(settings, "work"), program), lambda supervisor: supervisor.start_working(rooms), ready
+    )
+
+
+def _told(settings: Settings, command: str) -> Path:
+    """Several may run over one data folder, even on several machines."""
+    return settings.data / f"{command}-{socket.gethostname()}-{os.getpid()}.json"
+
+
+def _supervise(node: Node, start: Callable[[Node], None], ready: Ready | None) -> None:
+    node.settings.data.mkdir(parents=True, exist_ok=True)
+    if threading.current_thread() is threading.main_thread():
+        logs.configure(node.settings.log_level)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: node.stopping.set())
+    try:
+        start(node)
+        log.info("the node serves", data=node.settings.data, rooms=[room.name for room in node.rooms], **node.facts)
+        if ready is not None and not node.stopping.is_set():
+            ready(node)
+        node.run()
+    finally:
+        node.stop()
+        log.info("the node has stopped")
 
 
 @contextmanager

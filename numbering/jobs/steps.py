@@ -1,4 +1,4 @@
-"""The three steps of a job: number, encode, deliver. Each may be killed anywhere and run again without harm.
+"""The steps of a job, number and encode. Each may be killed anywhere and run again without harm.
 
 A step claims its row, works outside any transaction, and stores what it did in one transaction that checks the claim.
 The result is stored before anything is made of it, so a step that resumes after it never infers again.
@@ -7,32 +7,26 @@ The result is stored before anything is made of it, so a step that resumes after
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from uuid import uuid4
-
-from sqlalchemy import func, select
+from collections.abc import Callable
 
 from numbering import infer
-from numbering.dicom.deliver import Destination, Outcome, send
 from numbering.dicom.encode import Written, encode, write_objects
 from numbering.dicom.read import read_series
 from numbering.errors import QuarantinedInput, ReasonCode
 from numbering.jobs.claims import (
     Claim,
     ClaimLost,
-    back_off,
-    claim_delivery,
     claim_job,
     fail_attempt,
-    held_delivery,
     held_job,
     let_go,
     reason_of,
 )
-from numbering.jobs.models import Delivery, Job, ObjectRow, now
+from numbering.jobs.deliveries import deliveries_of
+from numbering.jobs.models import Job, ObjectRow, now
 from numbering.jobs.node import Node
-from numbering.jobs.states import DeliveryState, State
+from numbering.jobs.priors import deliveries_wanted
+from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.logs import bind, logger
 from numbering.pipelines import card_named
@@ -138,15 +132,16 @@ def _encode_and_store(node: Node, claim: Claim) -> None:
     written = write_objects(encode(result, sources), folder)
     with writing(node.engine) as session:
         job = held_job(session, claim)
-        session.add_all(_object_row(node, claim, *numbered) for numbered in enumerate(written))
+        objects = [_object_row(node, claim, *numbered) for numbered in enumerate(written)]
+        session.add_all(objects)
         session.flush()
-        deliveries = _deliveries(node, claim, written)
+        deliveries = deliveries_of(node, job, objects) if deliveries_wanted(session, node.settings, job) else []
         session.add_all(deliveries)
         let_go(job)
         job.attempts = 0
         job.move(State.ENCODED)
-    for delivery in deliveries:
-        node.bell.deliver(delivery.id)
+    for destination in {delivery.destination for delivery in deliveries}:
+        node.bell.deliver(destination)
 
 
 def _object_row(node: Node, claim: Claim, position: int, written: Written) -> ObjectRow:
@@ -159,69 +154,3 @@ def _object_row(node: Node, claim: Claim, position: int, written: Written) -> Ob
         digest=hashlib.sha256(written.path.read_bytes()).hexdigest(),
         path=node.stored(written.path),
     )
-
-
-def _deliveries(node: Node, claim: Claim, written: Iterable[Written]) -> list[Delivery]:
-    if not node.settings.archive:
-        return []
-    return [
-        Delivery(
-            id=str(uuid4()),
-            object_uid=each.sop_instance_uid,
-            job_id=claim.id,
-            destination=node.settings.archive,
-            rung_at=now(),
-        )
-        for each in written
-    ]
-
-
-def deliver_object(node: Node, delivery_id: str) -> None:
-    """Send one object to its destination and record what that answered."""
-    settings = node.settings
-    claim = claim_delivery(node.engine, delivery_id, settings.lease_seconds, settings.delivery_attempts)
-    if claim is None:
-        return
-    with reading(node.engine) as session:
-        delivery = session.get_one(Delivery, claim.id)
-        row = session.get_one(ObjectRow, delivery.object_uid)
-        path, destination = node.path(row.path), delivery.destination
-        context = {"job": row.job_id, "sop_instance_uid": row.sop_uid, "destination": destination}
-    with bind(**context, attempt=claim.attempt):
-        try:
-            (sent,) = send([path], Destination.parse(destination), settings.ae_title)
-            delivered, answer = sent.outcome is Outcome.DELIVERED, sent.text
-        except Exception as error:  # noqa: BLE001 - a peer may break in any way: the object stays due
-            delivered, answer = False, reason_of(error).text
-        try:
-            _record(node, claim, delivered, answer)
-        except ClaimLost:
-            log.warning("the delivery belongs to somebody else now")
-
-
-def _record(node: Node, claim: Claim, delivered: bool, answer: str) -> None:
-    settings = node.settings
-    with writing(node.engine) as session:
-        job_id = session.scalars(select(Delivery.job_id).where(Delivery.id == claim.id)).one()
-        job = session.get_one(Job, job_id, with_for_update=True)  # first, so that the last two cannot miss each other
-        delivery = held_delivery(session, claim)
-        let_go(delivery)
-        delivery.answer = answer
-        if delivered:
-            delivery.move(DeliveryState.DELIVERED)
-        elif delivery.attempts >= settings.delivery_attempts:
-            delivery.move(DeliveryState.FAILED)
-        else:
-            delivery.move(DeliveryState.QUEUED)
-            delivery.not_before = now() + back_off(settings.delivery_retry_seconds, delivery.attempts)
-        state, not_before = delivery.state, delivery.not_before
-        session.flush()
-        left = select(func.count()).where(Delivery.job_id == job.id, Delivery.state != DeliveryState.DELIVERED)
-        if job.state == State.ENCODED and not session.scalar(left):
-            job.move(State.DELIVERED)
-    say = log.info if delivered else log.warning
-    say("delivered" if delivered else "not delivered", state=state, answer=answer, again_at=_text(not_before))
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat(timespec="seconds") if instant else None

@@ -10,12 +10,14 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from numbering.errors import ReasonCode
-from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE
-from numbering.jobs.claims import give_up, let_go, lives, wait_again
+from numbering.jobs.app import ENCODE_QUEUE
+from numbering.jobs.claims import abandoned, give_up, wait_again
 from numbering.jobs.clock import bring_back_from_the_future
-from numbering.jobs.models import Delivery, Job, now
+from numbering.jobs.commitments import take_answers
+from numbering.jobs.deliveries import take_back as take_back_deliveries
+from numbering.jobs.models import Job, now
 from numbering.jobs.node import Node
-from numbering.jobs.states import DeliveryState, State
+from numbering.jobs.states import State
 from numbering.jobs.store import writing
 from numbering.logs import logger
 from numbering.result import Status
@@ -34,6 +36,7 @@ def sweep(node: Node) -> None:
     """Once over all rows: claims whose holder is gone, held series whose time is over, work nobody was told of."""
     bring_back_from_the_future(node)
     take_back(node)
+    take_answers(node)
     release_held(node)
     ring(node)
 
@@ -43,23 +46,13 @@ def take_back(node: Node) -> None:
     with writing(node.engine) as session:
         claimed = select(Job).where(Job.state.in_([State.RUNNING, State.ENCODING]))
         for job in session.scalars(claimed.with_for_update(skip_locked=True)):
-            if not _abandoned(job):
+            if not abandoned(job):
                 continue
             wait_again(job)
             if job.attempts >= job.max_attempts:
                 give_up(job)
             log.warning("took a job back from a worker that is gone", job=job.id, state=job.state)
-        sending = select(Delivery).where(Delivery.state == DeliveryState.SENDING)
-        for delivery in session.scalars(sending.with_for_update(skip_locked=True)):
-            if _abandoned(delivery):
-                let_go(delivery)
-                delivery.move(DeliveryState.QUEUED)
-                log.warning("took a delivery back from a worker that is gone", job=delivery.job_id)
-
-
-def _abandoned(row: Job | Delivery) -> bool:
-    overdue = row.lease_until is not None and row.lease_until <= now()
-    return overdue or (row.worker is not None and not lives(row.worker))
+        take_back_deliveries(session)
 
 
 def release_held(node: Node) -> None:
@@ -76,19 +69,20 @@ def release_held(node: Node) -> None:
 
 
 def ring(node: Node) -> None:
-    """Ring for every row that is due and was not rung for, or whose message must be lost."""
+    """Ring for every job that is due and was not rung for, or whose message must be lost.
+
+    Deliveries need no ringing: whoever delivers looks for them too (`numbering.jobs.lines`).
+    """
     with writing(node.engine) as session:
-        waiting: list[Job | Delivery] = [*_waiting_jobs(session), *_waiting_deliveries(session)]
         forgotten = _Forgotten(node)
-        due = [row for row in waiting if forgotten(row)]
-        for row in due:
-            row.rung_at = now()
-        calls = [(row.id, _ring_of(node, row)) for row in due]
+        due = [job for job in _waiting_jobs(session) if forgotten(job)]
+        for job in due:
+            job.rung_at = now()
+        calls = [(job.id, _ring_of(node, job)) for job in due]
     unheard = _ring_until_unheard(calls)
     if unheard:
         with writing(node.engine) as session:
             session.execute(update(Job).where(Job.id.in_(unheard)).values(rung_at=None))
-            session.execute(update(Delivery).where(Delivery.id.in_(unheard)).values(rung_at=None))
 
 
 def _waiting_jobs(session: Session) -> list[Job]:
@@ -98,17 +92,8 @@ def _waiting_jobs(session: Session) -> list[Job]:
     return list(session.scalars(waiting.order_by(Job.created_at).limit(BATCH).with_for_update(skip_locked=True)))
 
 
-def _waiting_deliveries(session: Session) -> list[Delivery]:
-    waiting = select(Delivery).where(
-        Delivery.state == DeliveryState.QUEUED, or_(Delivery.not_before.is_(None), Delivery.not_before <= now())
-    )
-    return list(session.scalars(waiting.order_by(Delivery.created_at).limit(BATCH).with_for_update(skip_locked=True)))
-
-
-def _queue(row: Job | Delivery) -> str:
-    if isinstance(row, Delivery):
-        return DELIVER_QUEUE
-    return row.queue or "" if row.state == State.QUEUED else ENCODE_QUEUE
+def _queue(job: Job) -> str:
+    return job.queue or "" if job.state == State.QUEUED else ENCODE_QUEUE
 
 
 class _Forgotten:
@@ -118,7 +103,7 @@ class _Forgotten:
         self._bell = node.bell
         self._silent: dict[str, bool] = {}
 
-    def __call__(self, row: Job | Delivery) -> bool:
+    def __call__(self, row: Job) -> bool:
         if row.rung_at is None:
             return True
         seconds = (now() - row.rung_at).total_seconds()
@@ -132,12 +117,10 @@ class _Forgotten:
         return self._silent[queue]
 
 
-def _ring_of(node: Node, row: Job | Delivery) -> Ring:
-    if isinstance(row, Delivery):
-        return partial(node.bell.deliver, row.id)
-    if row.state == State.QUEUED:
-        return partial(node.bell.number, row.id, row.queue or "")
-    return partial(node.bell.encode, row.id)
+def _ring_of(node: Node, job: Job) -> Ring:
+    if job.state == State.QUEUED:
+        return partial(node.bell.number, job.id, job.queue or "")
+    return partial(node.bell.encode, job.id)
 
 
 def _ring_until_unheard(calls: Sequence[tuple[str, Ring]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Celery's tasks: the three steps under the names that the bell rings. They never raise; the row tells what failed."""
+"""Celery's tasks: the steps under the names that the bell rings. They never raise; the row tells what failed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from celery import Celery, Task
 from celery.worker.request import Request
 
 from numbering.jobs.app import DELIVER, ENCODE, NUMBER
+from numbering.jobs.lines import Lines
 from numbering.jobs.node import Node
-from numbering.jobs.steps import deliver_object, encode_job, number_job
+from numbering.jobs.steps import encode_job, number_job
 from numbering.logs import logger
 
 log = logger(__name__)
 
-STEPS: dict[str, Callable[[Node, str], None]] = {NUMBER: number_job, ENCODE: encode_job, DELIVER: deliver_object}
+STEPS: dict[str, Callable[[Node, str], None]] = {NUMBER: number_job, ENCODE: encode_job}
 
 
 class _Message(Request):
@@ -37,9 +38,10 @@ class _Task(Task):
     Request = f"{__name__}:_Message"
 
 
-def register(app: Celery, node: Node) -> None:
-    """Add the tasks of this node to its Celery application."""
-    for name, step in STEPS.items():
+def register(app: Celery, node: Node, lines: Lines) -> None:
+    """Add the tasks of this node to its Celery application; what is to be delivered wakes the destination's line."""
+    steps = {**STEPS, DELIVER: lambda _node, destination: lines.wake(destination)}
+    for name, step in steps.items():
         app.task(name=name, ignore_result=True, base=_Task)(_task(step, node, name))
 
 

@@ -14,14 +14,13 @@ INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Make the tables. Deliveries name their destination instead of its address: until now there was one, the archive."""
+    """Make the tables. Deliveries name their destination and no longer its address: so far there was one, the archive."""
     op.create_table(
         "destinations",
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failing_since", INSTANT, nullable=True),
         sa.Column("not_before", INSTANT, nullable=True),
-        sa.Column("rung_at", INSTANT, nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("changed_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("name"),
@@ -30,12 +29,9 @@ def upgrade() -> None:
         "commitments",
         sa.Column("transaction_uid", sa.String(length=64), nullable=False),
         sa.Column("destination", sa.String(length=255), nullable=False),
-        sa.Column("answer_by", INSTANT, nullable=True),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("transaction_uid"),
     )
-    op.create_index(op.f("ix_commitments_destination"), "commitments", ["destination"], unique=False)
-    op.create_index(op.f("ix_commitments_answer_by"), "commitments", ["answer_by"], unique=False)
     wants: sa.Column[bool] = sa.Column("wants_commitment", sa.Boolean(), nullable=False, server_default=sa.false())
     attempts: sa.Column[int] = sa.Column("commitment_attempts", sa.Integer(), nullable=False, server_default="0")
     op.add_column("deliveries", wants)
@@ -56,7 +52,5 @@ def downgrade() -> None:
     op.add_column("deliveries", sa.Column("rung_at", INSTANT, nullable=True))
     for name in ("commitment_attempts", "transaction_uid", "wants_commitment"):
         op.drop_column("deliveries", name)
-    op.drop_index(op.f("ix_commitments_answer_by"), table_name="commitments")
-    op.drop_index(op.f("ix_commitments_destination"), table_name="commitments")
     op.drop_table("commitments")
     op.drop_table("destinations")

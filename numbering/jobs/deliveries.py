@@ -1,0 +1,109 @@
+"""Deliveries as rows: which the rules make of a job, when a job has arrived, and what a person may do with failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+from sqlalchemy import Engine, or_, select
+from sqlalchemy.orm import Session
+
+from numbering.jobs.claims import abandoned, let_go
+from numbering.jobs.models import Delivery, DestinationRow, Job, ObjectRow, now
+from numbering.jobs.node import Node
+from numbering.jobs.states import ARRIVED, DeliveryState, State
+from numbering.jobs.store import reading, writing
+from numbering.logs import logger
+
+RESTARTABLE = (DeliveryState.FAILED, DeliveryState.UNCOMMITTED)
+"""Deliveries that wait for a person."""
+
+log = logger(__name__)
+
+
+def deliveries_of(node: Node, job: Job, objects: Iterable[ObjectRow]) -> list[Delivery]:
+    """The deliveries that the rules of the settings make of a job's objects; none where nothing is set."""
+    return [
+        Delivery(
+            id=str(uuid4()),
+            object_uid=row.sop_uid,
+            job_id=job.id,
+            destination=destination.name,
+            wants_commitment=destination.commitment,
+        )
+        for row in objects
+        for destination in node.settings.every_destination
+        if destination.wants(row.kind, job.status or "", job.pipeline or "")
+    ]
+
+
+def settle(session: Session, job: Job) -> None:
+    """Move a locked job as far as its deliveries are: delivered when all arrived, committed when all that ask for
+    commitment got it, and back when one has to be sent again. To be called whenever a delivery has moved.
+    """
+    session.flush()
+    deliveries = session.scalars(select(Delivery).where(Delivery.job_id == job.id)).all()
+    arrived = bool(deliveries) and all(delivery.state in ARRIVED for delivery in deliveries)
+    asking = [delivery for delivery in deliveries if delivery.wants_commitment]
+    if job.state == State.ENCODED and arrived:
+        job.move(State.DELIVERED)
+    elif job.state == State.DELIVERED and not arrived:
+        job.move(State.ENCODED)
+    if job.state == State.DELIVERED and asking and all(each.state == DeliveryState.COMMITTED for each in asking):
+        job.move(State.COMMITTED)
+
+
+def settled(session: Session, job: Job) -> bool:
+    """Whether nothing of this job's deliveries is still to come or waits for a person, so that its files may go."""
+    return all(
+        delivery.state == DeliveryState.COMMITTED
+        or (delivery.state == DeliveryState.DELIVERED and not delivery.wants_commitment)
+        for delivery in session.scalars(select(Delivery).where(Delivery.job_id == job.id))
+    )
+
+
+def restart(engine: Engine, delivery_id: str) -> DeliveryState:
+    """A person asks for another round of attempts at a failed or uncommitted delivery.
+
+    ``LookupError`` when there is none of this identifier; `IllegalTransition` when it waits for nobody.
+    """
+    with writing(engine) as session:
+        job_id = session.scalar(select(Delivery.job_id).where(Delivery.id == delivery_id))
+        if job_id is None:
+            raise LookupError(f"no delivery {delivery_id}")
+        job = session.get_one(Job, job_id, with_for_update=True)
+        delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
+        delivery.commitment_attempts = 0
+        send_again(session, job, delivery)
+        return DeliveryState(delivery.state)
+
+
+def send_again(session: Session, job: Job, delivery: Delivery) -> None:
+    """Queue a delivery once more; both rows are locked."""
+    delivery.move(DeliveryState.QUEUED)
+    let_go(delivery)
+    delivery.attempts, delivery.transaction_uid = 0, None
+    settle(session, job)
+
+
+def take_back(session: Session) -> None:
+    """Deliveries whose lease ran out, or whose worker died on this machine, wait again."""
+    sending = select(Delivery).where(Delivery.state == DeliveryState.SENDING)
+    for delivery in session.scalars(sending.with_for_update(skip_locked=True)):
+        if abandoned(delivery):
+            let_go(delivery)
+            delivery.move(DeliveryState.QUEUED)
+            log.warning("took a delivery back from a worker that is gone", job=delivery.job_id)
+
+
+def work_waits(engine: Engine, name: str) -> bool:
+    """Whether at this destination, unless it is left alone just now, something is to be sent or asked for."""
+    queued = Delivery.state == DeliveryState.QUEUED
+    due = or_(Delivery.not_before.is_(None), Delivery.not_before <= now())
+    to_commit = (Delivery.state == DeliveryState.DELIVERED) & Delivery.wants_commitment & due
+    with reading(engine) as session:
+        row = session.get(DestinationRow, name)
+        if row is not None and row.not_before is not None:
+            return row.not_before <= now()
+        found = select(Delivery.id).where(Delivery.destination == name, (queued & due) | to_commit).limit(1)
+        return session.scalar(found) is not None
