@@ -12,7 +12,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
 from pynetdicom.association import Association
@@ -24,6 +24,7 @@ from numbering.dicom.acceptor import AcceptedAssociation, Rules
 from numbering.dicom.acceptors import Listening, Server, listening
 from numbering.dicom.access import Door
 from numbering.dicom.announce import announcement_contexts, announcement_handlers
+from numbering.dicom.commitment import commitment_contexts, commitment_handlers
 from numbering.dicom.limits import Pace, Slots, Watermark
 from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME
 from numbering.dicom.spool import Spool
@@ -47,12 +48,17 @@ Context = tuple[str, Sequence[str]]
 def contexts() -> list[Context]:
     """All that is accepted. A further service adds its own here and its handlers in `handlers`."""
     storage: list[Context] = [(storage, ALL_TRANSFER_SYNTAXES) for storage in STORAGE_CLASSES]
-    return [*storage, (VERIFICATION, _PLAIN), *announcement_contexts()]
+    answers: list[Context] = [(str(one.abstract_syntax), one.transfer_syntax) for one in commitment_contexts()]
+    return [*storage, (VERIFICATION, _PLAIN), *announcement_contexts(), *answers]
 
 
 def handlers(settings: Settings, spool: Spool) -> list[EventHandlerType]:
     """What answers each request but C-STORE."""
-    return [(evt.EVT_C_ECHO, lambda event: SUCCESS), *announcement_handlers(spool)]
+    return [
+        (evt.EVT_C_ECHO, lambda event: SUCCESS),
+        *announcement_handlers(spool),
+        *commitment_handlers(settings.commitments),
+    ]
 
 
 _PLAIN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
@@ -119,12 +125,16 @@ def start_receiver(settings: Settings, spool: Spool) -> Receiver:
     return Receiver(settings, spool)
 
 
-def run_receiver(settings: Settings) -> None:
-    """Receive until SIGTERM or SIGINT, then stop gracefully. To be called in the main thread."""
+def run_receiver(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Receive until SIGTERM or SIGINT, then stop gracefully. To be called in the main thread.
+
+    ``ready`` is called once associations are taken.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     receiver = start_receiver(settings, Spool(settings.spool))
+    ready()
     stopping.wait()
     receiver.stop()
 
@@ -139,8 +149,9 @@ def _application_entity(settings: Settings) -> AE:
     ae.maximum_pdu_size = settings.maximum_pdu_bytes
     ae.maximum_associations = 10 * settings.maximum_associations  # ours counts over all processes
     ae.acse_timeout, ae.network_timeout = settings.artim_seconds, settings.idle_seconds
+    roles = {str(one.abstract_syntax): (one.scu_role, one.scp_role) for one in commitment_contexts()}
     for sop_class, syntaxes in contexts():
-        ae.add_supported_context(sop_class, list(syntaxes))
+        ae.add_supported_context(sop_class, list(syntaxes), *roles.get(sop_class, (None, None)))
     return ae
 
 

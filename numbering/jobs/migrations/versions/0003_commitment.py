@@ -14,7 +14,7 @@ INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Make the tables. Deliveries name their destination and no longer its address: so far there was one, the archive."""
+    """Make the tables. Deliveries name their destination and no longer its address: there was one, the archive."""
     op.create_table(
         "destinations",
         sa.Column("name", sa.String(length=255), nullable=False),
