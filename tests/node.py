@@ -130,6 +130,7 @@ def running_node(folder: Path, **settings: object) -> Iterator[RunningNode]:
     options = {
         "data": data,
         "port": 0,
+        "acceptors": 1,
         "web_port": 0,
         "quiet_seconds": 0.3,
         "sweep_seconds": 0.2,

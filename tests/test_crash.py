@@ -117,8 +117,8 @@ def test_kill_9_of_everything_else_one_after_the_other(node: RunningNode, archiv
         assembler = node.kill("assemble")
         wait_for(lambda: len(node.inferences()) > before, "the network to run", node)
         post = node.kill("post")
-        receiver = node.kill("receive")
-        for room, killed in (("assemble", assembler), ("post", post), ("receive", receiver)):
+        receiver = node.kill("receive-1")
+        for room, killed in (("assemble", assembler), ("post", post), ("receive-1", receiver)):
             wait_for(lambda room=room, killed=killed: node.pid(room) != killed, f"another {room}", node)  # type: ignore[misc]
     assert delivered_once(node, archive, film) == 1
 

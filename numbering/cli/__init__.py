@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from numbering import logs
-from numbering.cli import backup, keys, machine, model, node
+from numbering.cli import backup, keys, machine, model, node, rooms
 
 app = typer.Typer(
     name="numbering",
@@ -28,6 +28,8 @@ def quiet() -> None:
 for command, name, example in (
     (node.demo, "demo", "numbering demo --out demo"),
     (node.serve, "serve", "numbering serve --data /var/lib/numbering --archive ORTHANC@127.0.0.1:4242"),
+    (rooms.receive, "receive", "numbering receive --data /srv/numbering --port 104"),
+    (rooms.work, "work", "NUMBERING_BROKER_URL=redis://broker/0 numbering work --data /srv/numbering --no-assemble"),
     (node.run, "run", "numbering run ~/films --out results --json -"),
     (node.send, "send", "numbering send ~/films --to ORTHANC@127.0.0.1:4242"),
     (node.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7"),

@@ -6,14 +6,18 @@ Settings come from the environment. Each room can run on a machine of its own wh
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from numbering import logs
+from numbering.jobs.supervisor import tell_ready
 from numbering.metric_files import keep_in
 from numbering.settings import Settings, settings
 
@@ -25,25 +29,35 @@ OUTAGE_SECONDS = 2.0
 log = logs.logger(__name__)
 
 
-def receive(settings: Settings, name: str = "receive") -> None:
+def receive(settings: Settings) -> None:
     """Take objects in until SIGTERM."""
     from numbering.dicom.receive import run_receiver
 
-    run_receiver(settings, ready=lambda: tell_ready(name))
+    run_receiver(settings, ready=tell_ready)
 
 
 def assemble_forever(settings: Settings, stopping: threading.Event | None = None) -> None:
-    """Assemble series and sweep until ``stopping`` is set (by default: until SIGTERM or SIGINT)."""
+    """Assemble series and sweep until ``stopping`` is set (by default: until SIGTERM or SIGINT).
+
+    One process does this for a data folder; a further one waits until that one is gone, and then takes over.
+    """
+    stopping = stopping or _until_signal()
+    with _alone(settings.data / "assemble.lock", stopping):
+        _assemble(settings, stopping)
+
+
+def _assemble(settings: Settings, stopping: threading.Event) -> None:
     from numbering.jobs.assemble import take_announcements, take_arrivals
     from numbering.jobs.completion import complete_series
     from numbering.jobs.node import Node
     from numbering.jobs.prior_room import PriorRoom
+    from numbering.jobs.retention import Retention
     from numbering.jobs.sweeper import ring, sweep
 
-    stopping = stopping or _until_signal()
     node = Node.of(settings)
     priors = PriorRoom(node)
     priors.start()
+    retention = Retention(node)
     swept = -settings.sweep_seconds
     down = False
     while not stopping.wait(min(ASSEMBLE_SECONDS, settings.sweep_seconds)):
@@ -54,6 +68,7 @@ def assemble_forever(settings: Settings, stopping: threading.Event | None = None
                 ring(node)
             if time.monotonic() - swept >= settings.sweep_seconds:
                 sweep(node)
+                retention.clean()
                 swept = time.monotonic()
             down = False
         except Exception as error:  # noqa: BLE001 - database or disk are out of reach: nothing is lost, ask again
@@ -63,6 +78,20 @@ def assemble_forever(settings: Settings, stopping: threading.Event | None = None
             stopping.wait(OUTAGE_SECONDS)
     priors.stop()
     node.engine.dispose()
+
+
+@contextmanager
+def _alone(lock: Path, stopping: threading.Event) -> Iterator[None]:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        while not stopping.is_set():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stopping.wait(OUTAGE_SECONDS)
+            else:
+                break
+        yield
 
 
 def work(settings: Settings, queues: str | None = None) -> None:
@@ -164,14 +193,14 @@ def _until_signal() -> threading.Event:
 
 
 def main(room: str) -> None:
-    """Run this room of a node."""
+    """Run this room of a node; ``receive-2`` is the second of several that receive."""
     if os.environ.get("NUMBERING_PARENT_PID"):
         die_with_parent(signal.SIGKILL)  # every step survives that, and nothing may outlive the supervisor
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor tells us
     logs.configure(settings().log_level)
     if room != "redis":
         keep_in(settings().metrics)
-    ROOMS[room](settings())
+    ROOMS[room.partition("-")[0]](settings())
 
 
 if __name__ == "__main__":

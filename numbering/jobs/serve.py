@@ -21,7 +21,7 @@ from typing import IO
 
 from numbering import logs
 from numbering.dicom.acceptors import LISTEN_FD, Listening, listening
-from numbering.dicom.deliver import Destination
+from numbering.dicom.deliver import check
 from numbering.dicom.tls import TLSFileError, server_context
 from numbering.jobs.redis import redis_binary, redis_url, socket_path
 from numbering.jobs.store import connect, upgrade
@@ -69,8 +69,7 @@ class Node(Supervisor):
 
     def start(self) -> None:
         """Start everything; returns when the DICOM port takes associations."""
-        if self.settings.archive:
-            Destination.parse(self.settings.archive)  # a wrong address stops the start, not the first delivery
+        self._check_destinations()
         if not self.settings.broker_url:
             redis_binary()  # says what to install before anything is started
         acceptors = self._open_port()
@@ -100,8 +99,13 @@ class Node(Supervisor):
 
     def start_working(self, rooms: Rooms) -> None:
         """Start some of the rooms that work."""
+        self._check_destinations()
         self.work(rooms)
         self.tell()
+
+    def _check_destinations(self) -> None:
+        for destination in self.settings.every_destination:
+            check(destination.peer)  # a file that is missing stops the start, not the first delivery
 
     def _open_port(self) -> list[str]:
         """Open the DICOM port, which every acceptor inherits; the acceptors' names."""
