@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.earlier import EarlierArchive
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -22,6 +26,15 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
     yield
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EarlierArchive]:
+    """An archive with earlier studies of two simulated patients; one for all tests, as it takes seconds to make."""
+    from tests.earlier import archive_with_earlier_studies
+
+    with archive_with_earlier_studies(tmp_path_factory.mktemp("earlier")) as running:
+        yield running
 
 
 @pytest.hookimpl(trylast=True)

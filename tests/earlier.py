@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from pydicom import dcmread
@@ -55,18 +52,10 @@ def another_study(film: Path, to: Path, day: str, **elements: object) -> Path:
     return to
 
 
-@cache
-def _patients() -> tuple[Path, Path]:
-    """Lumbar films of two simulated patients; made once, for that takes seconds."""
-    folder = Path(tempfile.mkdtemp(prefix="numbering-earlier-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    first, second = generate(folder, seed=40, count=2, field_of_view="lumbar")
-    return first / "ap" / "lumbar.dcm", second / "ap" / "lumbar.dcm"
-
-
 def simulated(folder: Path) -> Earlier:
     """The films, written to this folder."""
-    first, second = _patients()
+    patients = generate(folder / "patients", seed=40, count=2, field_of_view="lumbar")
+    first, second = (patient / "ap" / "lumbar.dcm" for patient in patients)
     return Earlier(
         current=another_study(first, folder / "current.dcm", "20240610"),
         prior=another_study(first, folder / "prior.dcm", "20230301"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,15 +10,9 @@ from numbering.dicom.priors import PriorSource, open_source
 from numbering.priors.source import Allowance, Cancelled, OutOfTime, Patient, SourceRefuses, SourceUnavailable
 from numbering.settings import Settings
 from tests.archive import free_port
-from tests.earlier import OURS, EarlierArchive, archive_with_earlier_studies, uid_of
+from tests.earlier import OURS, EarlierArchive, uid_of
 
 WAYS = ("dimse", "dicomweb")
-
-
-@pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EarlierArchive]:
-    with archive_with_earlier_studies(tmp_path_factory.mktemp("earlier")) as running:
-        yield running
 
 
 def allowance(seconds: float = 20, cancelled: threading.Event | None = None) -> Allowance:

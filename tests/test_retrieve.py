@@ -17,16 +17,10 @@ from numbering.dicom.receive import start_receiver
 from numbering.dicom.spool import Spool
 from numbering.priors.source import Allowance, OutOfTime, Patient, SourceMisbehaves
 from numbering.settings import Settings
-from tests.earlier import OURS, EarlierArchive, another_study, archive_with_earlier_studies, uid_of
+from tests.earlier import OURS, EarlierArchive, another_study, uid_of
 
 WAYS = ("move", "get", "wado")
 PATIENT = Patient("PHANTOM-0040")
-
-
-@pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EarlierArchive]:
-    with archive_with_earlier_studies(tmp_path_factory.mktemp("earlier")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -37,8 +37,6 @@ from numbering.priors.source import (
 
 log = logger(__name__)
 
-Open = Callable[[], PriorSource]
-
 
 class NothingToGoBy(Exception):
     """The study that asks is gone, or its header does not say whose it is: asking again will not help."""
@@ -122,11 +120,8 @@ class _Work:
     progress: Progress | None
 
     def source(self) -> PriorSource:
-        """The source; a wrong address is a `SourceRefuses`."""
-        try:
-            return open_source(self.node.settings)
-        except ValueError as error:
-            raise SourceRefuses(f"priors_source: {error}") from None
+        """The source that the settings name."""
+        return open_source(self.node.settings)
 
     def allowance(self) -> Allowance:
         """What the settings allow for one study."""

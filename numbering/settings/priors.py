@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
+from numbering.dicom.destination import Destination, Peer, TLSFiles, WebDestination, is_web
 from numbering.settings.kinds import Seconds
 
 Count = Annotated[int, Field(ge=1)]
@@ -58,3 +59,28 @@ class Priors(BaseModel):
     priors_deliver: bool = Field(
         False, description="Whether results of fetched priors are delivered too; nobody asked for them."
     )
+
+    @property
+    def priors_peer(self) -> Peer:
+        """The source as somebody to call; ``ValueError`` says what is wrong with its address."""
+        files = TLSFiles(
+            authorities_file=self.priors_ca_file,
+            certificate_file=self.priors_certificate_file,
+            key_file=self.priors_key_file,
+            check_hostname=self.priors_check_hostname,
+        )
+        if is_web(self.priors_source):
+            return WebDestination.parse(
+                self.priors_source,
+                files,
+                token_file=self.priors_token_file,
+                basic_file=self.priors_basic_file,
+                plain_http=self.priors_plain_http,
+            )
+        return Destination.parse(self.priors_source, files if self.priors_tls else None)
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> Self:
+        if self.priors_source:
+            _ = self.priors_peer
+        return self

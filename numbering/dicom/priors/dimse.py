@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pydicom import uid
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pynetdicom import build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
@@ -308,5 +309,5 @@ def _text(ds: Dataset, keyword: str) -> str:
         return ""
     if value is None:
         return ""
-    values = value if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else [value]
+    values = value if isinstance(value, MultiValue) else [value]
     return "\\".join(str(each).strip() for each in values)

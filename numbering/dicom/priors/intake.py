@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread, read_file_meta_info
+from pydicom.multival import MultiValue
 
 from numbering import metrics
 from numbering.dicom.accept import RefusedError, announced, identified
@@ -96,9 +97,15 @@ def study_date_of(path: Path) -> date | None:
 def _patient(file: BinaryIO) -> Patient:
     try:
         ds = _head(file, "PatientID", "IssuerOfPatientID")
-        return Patient(str(ds.get("PatientID") or "").strip(), str(ds.get("IssuerOfPatientID") or "").strip())
+        return Patient(_text(ds, "PatientID"), _text(ds, "IssuerOfPatientID"))
     except BROKEN_DICOM:
         return Patient("")
+
+
+def _text(ds: Dataset, keyword: str) -> str:
+    """A value as text; one that is several, which an identifier must not be, with the backslashes that it had."""
+    value = ds.get(keyword)
+    return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value or "").strip()
 
 
 def _head(file: BinaryIO, *keywords: str) -> Dataset:
