@@ -19,6 +19,8 @@ from numbering.study import Radiograph
 
 RUNS = "STUB_RUNS"
 """Environment variable: the file that gets a line for each film read."""
+SECONDS = "STUB_SECONDS"
+"""Environment variable: how long reading a film takes; nothing when absent."""
 
 
 class Stub:
@@ -38,6 +40,7 @@ class Stub:
         del device, threads
 
     def number(self, images: Sequence[Radiograph]) -> Findings:
+        time.sleep(len(images) * float(os.environ.get(SECONDS, 0)))
         runs = os.environ.get(RUNS)
         if runs:
             with Path(runs).open("a") as file:
