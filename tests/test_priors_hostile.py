@@ -79,9 +79,11 @@ def test_a_redirection_is_not_followed() -> None:
     ids=["deep", "text", "an object", "numbers", "bytes", "strings"],
 )
 def test_json_that_is_none_is_a_fault_of_the_source(body: bytes) -> None:
-    with hostile_web(Answer(headers={"Content-Type": "application/dicom+json"}, body=body)) as web:
-        with pytest.raises(SourceMisbehaves, match="broken JSON"):
-            ask(web)
+    with (
+        hostile_web(Answer(headers={"Content-Type": "application/dicom+json"}, body=body)) as web,
+        pytest.raises(SourceMisbehaves, match="broken JSON"),
+    ):
+        ask(web)
 
 
 def test_elements_of_any_shape_are_survived() -> None:
@@ -92,31 +94,39 @@ def test_elements_of_any_shape_are_survived() -> None:
 
 
 def test_another_kind_of_answer_is_refused() -> None:
-    with hostile_web(Answer(headers={"Content-Type": "text/html"}, body=b"<html>")) as web:
-        with pytest.raises(SourceMisbehaves, match="something else"):
-            ask(web)
+    with (
+        hostile_web(Answer(headers={"Content-Type": "text/html"}, body=b"<html>")) as web,
+        pytest.raises(SourceMisbehaves, match="something else"),
+    ):
+        ask(web)
 
 
 def test_a_page_without_end_is_cut() -> None:
     body = b'[{"x": "' + b"a" * (9 * 2**20) + b'"}]'
-    with hostile_web(Answer(headers={"Content-Type": "application/dicom+json"}, body=body)) as web:
-        with pytest.raises(SourceMisbehaves, match="bytes"):
-            ask(web)
+    with (
+        hostile_web(Answer(headers={"Content-Type": "application/dicom+json"}, body=body)) as web,
+        pytest.raises(SourceMisbehaves, match="bytes"),
+    ):
+        ask(web)
 
 
 def test_the_same_page_over_and_over_ends() -> None:
     page = json.dumps([study(f"1.2.{number}") for number in range(100)]).encode()
-    with hostile_web(Answer(headers={"Content-Type": "application/dicom+json"}, body=page)) as web:
-        with pytest.raises(SourceMisbehaves, match=str(MOST_STUDIES)):
-            ask(web)
-        assert len(web.requests) == MOST_STUDIES // 100 + 1
+    with (
+        hostile_web(Answer(headers={"Content-Type": "application/dicom+json"}, body=page)) as web,
+        pytest.raises(SourceMisbehaves, match=str(MOST_STUDIES)),
+    ):
+        ask(web)
+    assert len(web.requests) == MOST_STUDIES // 100 + 1
 
 
 def test_an_encoded_body_is_not_unpacked() -> None:
     headers = {"Content-Type": "application/dicom+json", "Content-Encoding": "gzip"}
-    with hostile_web(Answer(headers=headers, body=gzip.compress(b"[" + b" " * 2**24 + b"]"))) as web:
-        with pytest.raises(SourceMisbehaves, match="encoding"):
-            ask(web)
+    with (
+        hostile_web(Answer(headers=headers, body=gzip.compress(b"[" + b" " * 2**24 + b"]"))) as web,
+        pytest.raises(SourceMisbehaves, match="encoding"),
+    ):
+        ask(web)
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -253,9 +263,11 @@ def test_matches_of_other_patients_and_odd_uids_are_left_out() -> None:
 
 
 def test_matches_without_end_are_cut() -> None:
-    with hostile_archive([match("1.2.3")], again=100_000) as address:
-        with pytest.raises(SourceMisbehaves, match=str(MOST_STUDIES)):
-            asked(address)
+    with (
+        hostile_archive([match("1.2.3")], again=100_000) as address,
+        pytest.raises(SourceMisbehaves, match=str(MOST_STUDIES)),
+    ):
+        asked(address)
 
 
 @pytest.mark.parametrize(
