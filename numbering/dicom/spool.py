@@ -204,6 +204,26 @@ class Spool:
         folder = self.root / ".quarantine" / checked_uid(sop, "SOP Instance UID")
         return sorted(folder.glob("*.dcm"), key=lambda path: path.stat().st_mtime_ns)
 
+    def remove(self, path: Path) -> int:
+        """Take a received file away with all its names; returns how many bytes that was. Again does no harm.
+
+        Should its UID be received anew in the meantime, what is received stays. ``ValueError`` for a file elsewhere.
+        """
+        place = path.absolute().relative_to(self.root.absolute())
+        size = path.stat().st_size if path.exists() else 0
+        first = not place.parts[0].startswith(".")
+        instance = self._instance(place.stem)
+        names = (instance, path) if first else (path,)
+        for name in names:
+            with suppress(FileNotFoundError):
+                durable.remove(name)
+        if first and instance.exists():  # received between the two: it found this path taken
+            self._names.link(instance, path)
+        with suppress(OSError):  # they hold other files
+            for folder in path.parents[: 2 if first else 1]:
+                folder.rmdir()
+        return size
+
     def _instance(self, sop: str) -> Path:
         shard = hashlib.sha256(sop.encode()).hexdigest()[:2]  # so that no folder holds millions of names
         return self.root / ".instances" / shard / f"{sop}.dcm"

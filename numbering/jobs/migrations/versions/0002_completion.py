@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,7 +12,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-COLUMNS = [
+COLUMNS: list[tuple[str, str, sa.types.TypeEngine[Any]]] = [
     ("series", "found", sa.Integer()),
     ("series", "expected", sa.Integer()),
     ("series", "expected_by", sa.String(length=32)),
