@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +11,17 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     ComprehensiveSRStorage,
-    DigitalXRayImageStorageForPresentation,
-    ExplicitVRLittleEndian,
-    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
 )
-from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom import AllStoragePresentationContexts, evt
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.sop_class import Verification
 
-from numbering.dicom.deliver import Destination, Outcome, Timeouts, echo, send
+from numbering.dicom.deliver import Destination, Outcome, echo, send
 from numbering.dicom.encode import encode, write_objects
 from tests.archive import free_port, running_archive
 from tests.films import NAME, PATIENT_ID, make_film
+from tests.peers import CLASSES, QUICK, peer
 from tests.results import numbered, result_of
-
-CLASSES = (ComprehensiveSRStorage, GrayscaleSoftcopyPresentationStateStorage, DigitalXRayImageStorageForPresentation)
-QUICK = Timeouts(connection=2, association=2, message=1, network=5)
-Answer = Callable[[evt.Event], Any]
-
-
-@contextmanager
-def peer(
-    answer: Answer = lambda event: 0x0000,
-    *,
-    syntaxes: tuple[str, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian),
-    classes: tuple[str, ...] = CLASSES,
-    handlers: tuple[Any, ...] = (),
-    require: bool = False,
-) -> Iterator[Destination]:
-    """A storage SCP that answers each C-STORE as `answer` says."""
-    ae = AE("ARCHIVE")
-    ae.require_called_aet = require
-    ae.add_supported_context(Verification)
-    for sop_class in classes:
-        ae.add_supported_context(sop_class, list(syntaxes))
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, answer), *handlers])
-    try:
-        yield Destination("ARCHIVE", "127.0.0.1", server.server_address[1])
-    finally:
-        server.shutdown()
 
 
 @pytest.fixture

@@ -332,7 +332,7 @@ def test_killed_between_writing_and_recording_the_objects_are_the_same(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "_deliveries", kill)
+        patch.setattr(steps, "deliveries_of", kill)
         with pytest.raises(KeyboardInterrupt):
             house.work()
     written = {path: path.read_bytes() for path in house.node.settings.objects.rglob("*.dcm")}
@@ -418,28 +418,6 @@ def test_a_job_that_kills_all_its_workers_ends_as_a_dead_letter(house: House) ->
     assert (row.state, row.status) == (State.FAILED, Status.FAILED)
     assert row.reason is not None
     assert row.reason.code is ReasonCode.ATTEMPTS_EXHAUSTED
-
-
-def test_a_dead_archive_delays_the_delivery_ever_longer_and_then_needs_a_person(house: House) -> None:
-    archive = "ARCHIVE@127.0.0.1:9"  # discard: nobody listens there
-    settings = house.node.settings.model_copy(update={"archive": archive, "delivery_attempts": 2})
-    house.node.settings = settings
-    house.receive(house.film())
-    house.assemble()
-    house.work()
-    assert house.only().deliveries == 2
-    delivery_id = house.bell.rung[0][1]
-    waits = []
-    for _ in range(3):
-        steps.deliver_object(house.node, delivery_id)
-        with writing(house.node.engine) as session:
-            delivery = session.get_one(Delivery, delivery_id)
-            waits.append((delivery.state, delivery.attempts, delivery.not_before is not None))
-            delivery.not_before = None
-    assert waits == [("queued", 1, True), ("failed", 2, False), ("failed", 2, False)]
-    assert archive in (delivery.answer or "")
-    assert house.only().undeliverable == 1
-    assert house.only().state == State.ENCODED
 
 
 def test_a_series_that_breaks_routing_is_listed_as_failed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

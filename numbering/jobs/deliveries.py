@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from numbering.jobs.claims import abandoned, let_go
 from numbering.jobs.models import Delivery, DestinationRow, Job, ObjectRow, now
 from numbering.jobs.node import Node
-from numbering.jobs.states import ARRIVED, DeliveryState, State
+from numbering.jobs.states import ARRIVED, DeliveryState, IllegalTransition, State
 from numbering.jobs.store import reading, writing
 from numbering.logs import logger
 
@@ -65,14 +65,14 @@ def settled(session: Session, job: Job) -> bool:
 def restart(engine: Engine, delivery_id: str) -> DeliveryState:
     """A person asks for another round of attempts at a failed or uncommitted delivery.
 
-    ``LookupError`` when there is none of this identifier; `IllegalTransition` when it waits for nobody.
+    ``NoResultFound`` when there is none of this identifier; `IllegalTransition` when it waits for nobody.
     """
     with writing(engine) as session:
-        job_id = session.scalar(select(Delivery.job_id).where(Delivery.id == delivery_id))
-        if job_id is None:
-            raise LookupError(f"no delivery {delivery_id}")
+        job_id = session.scalars(select(Delivery.job_id).where(Delivery.id == delivery_id)).one()
         job = session.get_one(Job, job_id, with_for_update=True)
         delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
+        if delivery.state not in RESTARTABLE:
+            raise IllegalTransition(delivery.state, DeliveryState.QUEUED)
         delivery.commitment_attempts = 0
         send_again(session, job, delivery)
         return DeliveryState(delivery.state)
