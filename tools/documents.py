@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from numbering.phantom.truth import Truth
 from numbering.report import RunReport
 from numbering.settings import Settings
+from numbering.web.app import application
 from tools.model_cards import model_cards
 
 ROOT = Path(__file__).parent.parent
@@ -109,10 +110,16 @@ def published_schema(model: type[BaseModel], name: str) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
+def openapi_description() -> str:
+    """What the HTTP interface says of itself."""
+    return json.dumps(application().openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
 DOCUMENTS: Mapping[Path, Callable[[], str]] = {
     DOCS / "settings.md": settings_table,
     DOCS / "models.md": model_cards,
     DOCS / "schemas" / "run-1.json": lambda: published_schema(RunReport, "run:1"),
+    DOCS / "openapi.json": openapi_description,
     DOCS / "schemas" / "truth-1.json": lambda: published_schema(Truth, "truth:1"),
 }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Request, Security
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from numbering.audit.message import Peer
@@ -18,13 +19,16 @@ from numbering.web.state import Web, address_of, web_of
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="numbering"'}
 
+BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key of `numbering keys add`.")
+"""For the description alone: what it finds is looked at below."""
+
 log = logger(__name__)
 
 
 def may(scope: Scope) -> Callable[..., object]:
     """A dependency of a route: the key by which the request may do this; else it ends with 401, 403 or 429."""
 
-    async def key(request: Request) -> Key:
+    async def key(request: Request, _described: Annotated[object, Security(BEARER)]) -> Key:
         return await _checked(request, scope)
 
     return key

@@ -20,6 +20,8 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+HEAD_BYTES = 32768
+"""Of a request's line and headers together."""
 QUIET = ("/health", "/ready", "/metrics")
 """Routes that are asked every few seconds and by machines."""
 
@@ -53,6 +55,12 @@ class Guard:
             await send(message)
 
         address = scope["client"][0] if scope.get("client") else ""
+        if _head_bytes(scope) > HEAD_BYTES:
+            HTTP_REFUSED.labels("head").inc()
+            await JSONResponse({"detail": f"expected a head of at most {HEAD_BYTES} bytes"}, 431)(
+                scope, receive, sending
+            )
+            return
         wait = self._web.requests.take(address) if self._web.requests else 0.0
         if wait:
             HTTP_REFUSED.labels("rate").inc()
@@ -69,6 +77,14 @@ class Guard:
                 await JSONResponse({"detail": "a fault of this software"}, 500)(scope, receive, sending)
         finally:
             _tell(scope, status, time.monotonic() - started, address)
+
+
+def _head_bytes(scope: Scope) -> int:
+    return (
+        len(scope["raw_path"])
+        + len(scope["query_string"])
+        + sum(len(name) + len(value) for name, value in scope["headers"])
+    )
 
 
 def _tell(scope: Scope, status: int, seconds: float, address: str) -> None:

@@ -15,11 +15,10 @@ from numbering.logs import logger
 from numbering.settings import Settings
 from numbering.web.app import web_of_node
 from numbering.web.connections import Doorkeeper
+from numbering.web.guard import HEAD_BYTES
 
 GRACE_SECONDS = 10
 """What running requests are given at the end."""
-HEAD_BYTES = 32768
-"""Of a request's line and headers together."""
 HELLO_SECONDS = 5
 """A connection that was kept for another request is closed after this long."""
 
