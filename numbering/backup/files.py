@@ -10,24 +10,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 UNCHANGING = ".dcm"
-LEFT_OUT = frozenset(
-    {
-        "metrics",
-        "ready",
-        "redis",
-        "redis.sock",
-        "serve.json",
-        "serve.json.part",
-        "serve.lock",
-        "numbering.db",
-        "numbering.db-shm",
-        "numbering.db-wal",
-        "spool/.arrivals",
-        "spool/.incoming",
-    }
+LEFT_OUT = (
+    *("associations", "metrics", "redis", "redis.sock", "ready"),
+    *("serve.json", "receive-*.json", "work-*.json", "*.lock", "*.part", "numbering.db*"),
+    *("spool/.arrivals", "spool/.incoming"),
 )
 """Of no use elsewhere, or copied in another way: relative to the data folder."""
 
@@ -71,11 +61,15 @@ def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         here = Path(folder)
         relative = here.relative_to(root)
-        folders[:] = sorted(name for name in folders if (relative / name).as_posix() not in LEFT_OUT)
+        folders[:] = sorted(name for name in folders if not _left_out(relative / name))
         for name in sorted(names):
             path = here / name
-            if (relative / name).as_posix() not in LEFT_OUT and path.is_file() and not path.is_symlink():
+            if not _left_out(relative / name) and path.is_file() and not path.is_symlink():
                 yield path
+
+
+def _left_out(name: Path) -> bool:
+    return any(fnmatchcase(name.as_posix(), pattern) for pattern in LEFT_OUT)
 
 
 def _copy(source: Path, target: Path) -> bool:
