@@ -16,7 +16,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from numbering.dicom.announce import INSTANCE_AVAILABILITY, MPPS
-from numbering.dicom.announced import Announcement, Announcements
+from numbering.dicom.announced import Announcement, Announcements, Step
 from numbering.dicom.receive import Receiver, start_receiver
 from numbering.dicom.spool import Spool
 from numbering.settings import Settings
@@ -44,7 +44,7 @@ def assoc(node: Receiver) -> Iterator[Association]:
     ae = AE("MODALITY")
     ae.add_requested_context(MPPS)
     ae.add_requested_context(INSTANCE_AVAILABILITY)
-    assoc = ae.associate("127.0.0.1", node.port)
+    assoc = ae.associate("127.0.0.1", node.port, ae_title="NUMBERING")
     assert len(assoc.accepted_contexts) == 2
     yield assoc
     if assoc.is_established:
@@ -257,6 +257,16 @@ def test_an_announcement_waits_until_it_is_done_and_old_steps_are_forgotten(tmp_
     announcements.done(marker)
     assert announcements.waiting() == []
     (tmp_path / ".announced" / "1.part").write_text("half")
+    assert announcements.begin_step("1.8", Step(studies=["1.2"], status="IN PROGRESS", instances={}))
     assert announcements.forget_old(3600) == 0
-    assert announcements.forget_old(-1) == 1
+    assert announcements.forget_old(-1) == 2
     assert list((tmp_path / ".announced").iterdir()) == []
+    assert announcements.step("1.8") is None
+
+
+def test_an_announcement_that_the_disk_has_spoilt_stops_no_other(tmp_path: Path) -> None:
+    announcements = Announcements(tmp_path)
+    (tmp_path / ".announced" / "0.json").write_bytes(b"\0\0")
+    announcements.leave(Announcement(study="1.2", instances={}, source="ian", by="1.9"))
+    assert [each.study for _, each in announcements.waiting()] == ["1.2"]
+    assert [each.study for _, each in announcements.waiting()] == ["1.2"]

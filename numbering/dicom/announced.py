@@ -20,7 +20,12 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
+import structlog
+
+from numbering.dicom import durable
 from numbering.uids import checked_uid
+
+log = structlog.get_logger()
 
 Instances = Mapping[str, Sequence[str]]
 """SOP Instance UIDs by Series Instance UID."""
@@ -55,19 +60,17 @@ class Announcements:
 
     def __init__(self, root: Path) -> None:
         self._announced, self._steps = root / ".announced", root / ".steps"
-        for folder in (self._announced, self._steps):
-            folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folders(root, (self._announced.name, self._steps.name))
 
     def leave(self, announcement: Announcement) -> None:
         """Keep an announcement; when this returns, it is durable. ``OSError`` when it cannot be kept."""
         temporary = self._write(self._announced, asdict(announcement))
-        temporary.rename(temporary.with_suffix(".json"))
-        _sync(self._announced)
+        durable.rename(temporary, temporary.with_suffix(".json"))
 
     def waiting(self) -> list[tuple[Path, Announcement]]:
         """What was left and not yet `done`, oldest first, each with its marker."""
         markers = sorted(self._announced.glob("*.json"))
-        return [(marker, Announcement(**json.loads(marker.read_bytes()))) for marker in markers]
+        return [(marker, announcement) for marker in markers if (announcement := _read(marker))]
 
     def done(self, marker: Path) -> None:
         """Forget an announcement."""
@@ -82,13 +85,12 @@ class Announcements:
             return False
         finally:
             temporary.unlink()
-        _sync(self._steps)
+        durable.sync_folder(self._steps)
         return True
 
     def change_step(self, uid: str, step: Step) -> None:
         """Put a step's new state in place of the old one, durably."""
-        self._write(self._steps, asdict(step)).rename(self._step(uid))
-        _sync(self._steps)
+        durable.rename(self._write(self._steps, asdict(step)), self._step(uid))
 
     def step(self, uid: str) -> Step | None:
         """The step of this UID; None when it is not known."""
@@ -100,7 +102,7 @@ class Announcements:
     def forget_old(self, seconds: float) -> int:
         """Remove steps, and what writers that died left half written, unchanged for this long; returns how many."""
         forgotten = 0
-        for path in (*self._steps.iterdir(), *self._announced.glob("*.part")):
+        for path in (*self._steps.iterdir(), *self._announced.glob("*.part"), *self._announced.glob("*.unreadable")):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > seconds:
                     path.unlink()
@@ -112,20 +114,22 @@ class Announcements:
 
     def _write(self, folder: Path, content: dict[str, object]) -> Path:
         path = folder / f"{time.time_ns():020d}-{os.getpid()}-{next(self._numbers)}.part"
+        descriptor = durable.create(path)
         try:
-            with path.open("x") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
+            durable.write(descriptor, json.dumps(content).encode())
+            durable.sync(descriptor)
         except BaseException:
-            path.unlink(missing_ok=True)
+            durable.remove(path)
             raise
+        finally:
+            durable.close(descriptor)
         return path
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _read(marker: Path) -> Announcement | None:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return Announcement(**json.loads(marker.read_bytes()))
+    except (ValueError, TypeError):  # a failing disk: it may stop neither the other announcements nor the images
+        log.error("an announcement cannot be read and is put aside", name=marker.name)
+        marker.rename(marker.with_suffix(".unreadable"))
+        return None

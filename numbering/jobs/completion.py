@@ -41,7 +41,8 @@ def complete_series(node: Node) -> int:
 def _bring_back_from_the_future(node: Node) -> None:
     """News that is later than now was noted before the clock was set back: it is taken to have come now."""
     with reading(node.engine) as session:
-        future = select(SeriesRow.series_uid).where(SeriesRow.state != State.COMPLETE, SeriesRow.last_arrival > now())
+        open_series = SeriesRow.state.in_([State.RECEIVED, State.HELD])
+        future = select(SeriesRow.series_uid).where(open_series, SeriesRow.last_arrival > now())
         if session.scalar(future.limit(1)) is None:
             return
     with writing(node.engine) as session:
