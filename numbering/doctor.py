@@ -7,9 +7,10 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from numbering.dicom.deliver import Destination, Outcome, echo
+from numbering.dicom.deliver import Destination, Outcome, WebDestination, check, echo
 from numbering.errors import NumberingError
 from numbering.settings import Settings
+from numbering.settings.delivering import DestinationSettings
 from numbering.weights import registry
 
 LOW_DISK_GIB = 5
@@ -28,9 +29,9 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """All examinations, in the order in which a person would mend things."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        data_folder, disk, weights, inference, redis, dicom_port, archive,
+        data_folder, disk, weights, inference, redis, dicom_port,
     )  # fmt: skip
-    return [check(settings) for check in checks]
+    return [*(examination(settings) for examination in checks), *destinations(settings)]
 
 
 def data_folder(settings: Settings) -> Finding:
@@ -103,14 +104,20 @@ def dicom_port(settings: Settings) -> Finding:
     return Finding("DICOM port", True, f"{where} is free")
 
 
-def archive(settings: Settings) -> Finding:
-    """Whether the archive answers."""
-    if not settings.archive:
-        return Finding("archive", True, "none set: results stay in the data folder")
+def destinations(settings: Settings) -> list[Finding]:
+    """Whether each destination's files fit and it answers."""
+    if not settings.every_destination:
+        return [Finding("archive", True, "none set: results stay in the data folder")]
+    return [_destination(settings, each) for each in settings.every_destination]
+
+
+def _destination(settings: Settings, destination: DestinationSettings) -> Finding:
     try:
-        destination = Destination.parse(settings.archive)
+        check(destination.peer)
     except ValueError as error:
-        return Finding("archive", False, str(error), "set NUMBERING_ARCHIVE as AET@HOST:PORT")
-    fine = echo(destination, settings.ae_title).outcome is Outcome.DELIVERED
-    found = f"{settings.archive} answers C-ECHO" if fine else f"{settings.archive} answers no C-ECHO"
-    return Finding("archive", fine, found, "check title, host, port, and that it knows our AE title")
+        return Finding(destination.name, False, str(error), "set the files of this destination")
+    answer = echo(destination.peer, settings.ae_title, timeouts=destination.timeouts)
+    remedy = "check title, host, port, and that it knows our AE title"
+    if isinstance(destination.peer, WebDestination):
+        remedy = "check the address, its certificate and the credentials' file"
+    return Finding(destination.name, answer.outcome is Outcome.DELIVERED, answer.text, remedy)

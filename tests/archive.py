@@ -41,7 +41,13 @@ def free_port() -> int:
 
 
 def configuration(
-    folder: Path, *, dicom_port: int, http_port: int, modalities: Mapping[str, int], routed: bool
+    folder: Path,
+    *,
+    dicom_port: int,
+    http_port: int,
+    modalities: Mapping[str, int],
+    routed: bool,
+    scripts: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """The configuration that ``docs/howto-orthanc.md`` recommends, with this archive's own places.
 
@@ -55,10 +61,11 @@ def configuration(
         "HttpPort": http_port,
         "DicomPort": dicom_port,
         "DicomModalities": {
-            title: {"AET": title, "Host": LOOPBACK, "Port": port} for title, port in modalities.items()
+            title: {"AET": title, "Host": LOOPBACK, "Port": port, "AllowStorageCommitment": True}
+            for title, port in modalities.items()
         },
         "DicomWeb": {**recommended["DicomWeb"], "Host": f"{LOOPBACK}:{http_port}"},
-        "LuaScripts": [str(RECOMMENDED / "route.lua")] if routed else [],
+        "LuaScripts": [*([str(RECOMMENDED / "route.lua")] if routed else []), *map(str, scripts)],
         # For speed of tests alone.
         "DicomAssociationCloseDelay": 0,
     }
@@ -182,20 +189,28 @@ def _wait_until_up(archive: Archive) -> None:
 
 @contextmanager
 def running_archive(
-    folder: Path, modalities: Mapping[str, int] | None = None, *, routed: bool = False
+    folder: Path,
+    modalities: Mapping[str, int] | None = None,
+    *,
+    routed: bool = False,
+    scripts: Sequence[Path] = (),
+    ports: tuple[int, int] | None = None,
 ) -> Iterator[Archive]:
     """Start Orthanc in `folder`, and stop it at the end.
 
     `modalities` gives the port of each AE title that may call (and be called); by default NUMBERING on no particular
-    port. With `routed` it sends radiographs on to NUMBERING. Raises `ArchiveError` when Orthanc is missing or
-    does not start.
+    port. With `routed` it sends radiographs on to NUMBERING; `scripts` are further Lua scripts. `ports` are its DICOM
+    and HTTP port, by default any free ones. In a folder that it ran in before it holds what it held. Raises
+    `ArchiveError` when Orthanc is missing or does not start.
     """
     if missing := _missing():
         raise ArchiveError(f"this needs {' and '.join(missing)}: apt-get install orthanc orthanc-dicomweb")
     folder.mkdir(parents=True, exist_ok=True)
-    dicom_port, http_port = free_port(), free_port()
+    dicom_port, http_port = ports or (free_port(), free_port())
     places = modalities or {"NUMBERING": 11112}
-    settings = configuration(folder, dicom_port=dicom_port, http_port=http_port, modalities=places, routed=routed)
+    settings = configuration(
+        folder, dicom_port=dicom_port, http_port=http_port, modalities=places, routed=routed, scripts=scripts
+    )
     (folder / "orthanc.json").write_text(json.dumps(settings, indent=2))
     # Without TCP_NODELAY, Nagle against delayed ACK costs DCMTK (inside Orthanc) 48 ms for every object.
     with (folder / "orthanc.log").open("wb") as log:

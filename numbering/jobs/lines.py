@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from numbering.jobs.commitments import ask_due
+from numbering.jobs.commitments import ask_due, forget_old
 from numbering.jobs.deliveries import work_waits
 from numbering.jobs.delivering import deliver_due
 from numbering.jobs.node import Node
@@ -18,6 +18,7 @@ from numbering.logs import logger
 STOP_SECONDS = 8.0
 """A line that is asked to stop finishes the object that it is sending; then it is left behind."""
 OUTAGE_SECONDS = 2.0
+TIDY_SECONDS = 86400.0
 
 log = logger(__name__)
 
@@ -61,12 +62,15 @@ class Line(threading.Thread):
 
     def run(self) -> None:
         """Serve the destination until told to stop."""
-        down = False
+        down, tidied = False, -TIDY_SECONDS
         while not self._stopping.is_set():
             self.woken.wait(self._node.settings.sweep_seconds)
             self.woken.clear()
             try:
                 self._serve()
+                if time.monotonic() - tidied > TIDY_SECONDS:
+                    forget_old(self._node)
+                    tidied = time.monotonic()
                 down = False
             except Exception as error:  # noqa: BLE001 - the database is out of reach: the rows wait there
                 if not down:
