@@ -11,6 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
+from numbering.dicom.spool import Kept
 from numbering.errors import ReasonCode
 from numbering.jobs import clock, sweeper
 from numbering.jobs.claims import claim_job, worker_name
@@ -301,6 +302,11 @@ def test_an_update_is_visible_and_no_new_work(house: House) -> None:
     house.assemble()
     row = house.only()
     assert (row.state, row.revision, row.updates) == (State.ENCODED, 1, 1)
+
+
+def test_another_count_of_its_series_makes_a_film_no_conflict(house: House) -> None:
+    house.receive(film(house, 1, NumberOfSeriesRelatedInstances=1))
+    assert house.receive(film(house, 1, NumberOfSeriesRelatedInstances=2, RetrieveAETitle="PACS")) is Kept.UPDATED
 
 
 def test_a_held_film_whose_view_was_filled_in_is_a_conflict_that_says_what_to_do(house: House) -> None:

@@ -17,7 +17,7 @@ from numbering.dicom.spool import Kept
 from numbering.jobs import retention
 from numbering.jobs.claims import claim_job
 from numbering.jobs.disk import Disk, disk_of, marks
-from numbering.jobs.models import AnnouncedInstance, Delivery, InstanceRow, Job, ObjectRow, SeriesRow, now
+from numbering.jobs.models import AnnouncedInstance, Delivery, InstanceRow, Job, ObjectRow, PriorRow, SeriesRow, now
 from numbering.jobs.retention import Retention
 from numbering.jobs.states import DeliveryState, Removal, State
 from numbering.jobs.store import reading, writing
@@ -184,6 +184,9 @@ def unfinished(house: House, what: str) -> None:
     }
     if what in states:
         delivery(house, "1.2", states[what])
+    if what == "asking for priors":
+        with writing(house.node.engine) as session:
+            session.add(PriorRow(kind="search", study_uid="1.2", asked_by="1.2"))
     if what == "not committed":
         delivery(house, "1.2", DeliveryState.DELIVERED, wants_commitment=True)
 
@@ -202,6 +205,7 @@ def unfinished(house: House, what: str) -> None:
         "being delivered",
         "undeliverable",
         "not committed",
+        "asking for priors",
     ],
 )
 def test_what_is_not_finished_stays_however_old_and_however_full_the_disk(house: House, wall: Clock, what: str) -> None:

@@ -1,7 +1,7 @@
 """Do two objects under one SOP instance UID show the same picture?
 
-They do when everything is equal but the demographics (patient and study texts that a PACS corrects), the encoding and
-the file meta information. What cannot be decoded or compared is not the same.
+They do when everything is equal but the demographics (patient and study texts that a PACS corrects), what an archive
+says of its holdings, the encoding and the file meta information. What cannot be decoded or compared is not the same.
 """
 
 from __future__ import annotations
@@ -49,6 +49,19 @@ _DEMOGRAPHIC = frozenset(
     )
 )
 
+_RETRIEVAL = frozenset(
+    Tag(keyword)
+    for keyword in (
+        "InstanceAvailability",
+        "NumberOfSeriesRelatedInstances",
+        "NumberOfStudyRelatedInstances",
+        "NumberOfStudyRelatedSeries",
+        "RetrieveAETitle",
+        "RetrieveURL",
+    )
+)
+"""What an archive knows of its own holdings, and some write into what they send."""
+
 _ENCODING = frozenset(
     Tag(keyword)
     for keyword in (
@@ -76,7 +89,7 @@ def content_digest(path: Path) -> str:
 
 
 def same_picture(stored: bytes, received: bytes) -> bool:
-    """Whether two files (whole, as bytes) differ in nothing but demographics and encoding."""
+    """Whether two files (whole, as bytes) differ in nothing but demographics, an archive's own words and encoding."""
     try:
         first, second = parse(stored), parse(received)
         return _facts(first) == _facts(second) and _same_pixels(first, second)
@@ -91,6 +104,7 @@ def _facts(ds: Dataset) -> dict[BaseTag, object]:
         if element.tag.element != 0  # group lengths
         and element.tag.group not in _DEMOGRAPHIC_GROUPS
         and element.tag not in _DEMOGRAPHIC
+        and element.tag not in _RETRIEVAL
         and element.tag not in _ENCODING
     }
 

@@ -26,9 +26,10 @@ class Row:
     """One part of a series: its state, what was found, and how far its objects have come.
 
     ``objects`` are (kind, SOP Instance UID, path as stored); ``delivered`` of ``deliveries`` arrived,
-    ``awaiting_commitment`` of these are still to be committed to, and ``undeliverable`` wait for a person. A series that still arrives has the state ``received`` and no job, one that
-    waits for missing instances the state ``held``. ``found`` of ``expected`` instances of the whole series are here
-    (None: nobody said how many there are); ``updates`` of them came again with other demographics or encoding.
+    ``awaiting_commitment`` of these are still to be committed to, and ``undeliverable`` wait for a person. A series
+    that still arrives has the state ``received`` and no job, one that waits for missing instances the state ``held``.
+    ``found`` of ``expected`` instances of the whole series are here (None: nobody said how many there are);
+    ``updates`` of them came again with other demographics or encoding.
     """
 
     job: str | None

@@ -21,9 +21,9 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from numbering.dicom.announced import Announcements
 from numbering.dicom.same import content_digest
 from numbering.jobs.disk import Disk, disk_of, marks
-from numbering.jobs.models import AnnouncedInstance, Delivery, InstanceRow, Job, ObjectRow, SeriesRow, now
+from numbering.jobs.models import AnnouncedInstance, Delivery, InstanceRow, Job, ObjectRow, PriorRow, SeriesRow, now
 from numbering.jobs.node import Node
-from numbering.jobs.states import UNFINISHED, DeliveryState, Removal, State
+from numbering.jobs.states import UNFINISHED, DeliveryState, PriorState, Removal, State
 from numbering.jobs.store import reading, writing
 from numbering.logs import logger
 
@@ -164,6 +164,8 @@ def _blocked(study_uid: InstrumentedAttribute[str], before: datetime, conflicts_
         exists().where(SeriesRow.study_uid == study_uid, SeriesRow.state != State.COMPLETE),
         exists().where(Job.study_uid == study_uid, or_(waits, quarantined, Job.changed_at > before)),
         exists().where(Job.study_uid == study_uid, Delivery.job_id == Job.id, _undelivered()),
+        # Whose priors are looked for is read from an image of the study that asks.
+        exists().where(PriorRow.asked_by == study_uid, PriorRow.state.in_([PriorState.QUEUED, PriorState.RUNNING])),
     )
 
 
