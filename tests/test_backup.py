@@ -17,7 +17,7 @@ from numbering.backup import BackupError, backup, restore, write
 from numbering.backup.write import generations
 from numbering.cli import app
 from numbering.dicom.spool import Spool
-from numbering.jobs import assemble, steps
+from numbering.jobs import assemble, completion, steps
 from numbering.jobs.app import Bell, celery_app
 from numbering.jobs.models import InstanceRow, SeriesRow
 from numbering.jobs.node import Node
@@ -48,7 +48,7 @@ class Site:
         with writing(self.node.engine) as session:
             for series in session.scalars(select(SeriesRow)):
                 series.last_arrival -= timedelta(hours=1)
-        assemble.complete_series(self.node)
+        completion.complete_series(self.node)
         for row in overview(self.node.engine):
             if row.state == "queued":
                 steps.number_job(self.node, str(row.job))

@@ -19,7 +19,9 @@ from numbering.phantom.truth import Truth
 from numbering.report import RunReport
 from numbering.settings import Settings
 from numbering.web.app import application
+from tools.conformance import conformance_statement
 from tools.model_cards import model_cards
+from tools.serving import serving_requirements
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -120,6 +122,8 @@ DOCUMENTS: Mapping[Path, Callable[[], str]] = {
     DOCS / "models.md": model_cards,
     DOCS / "schemas" / "run-1.json": lambda: published_schema(RunReport, "run:1"),
     DOCS / "openapi.json": openapi_description,
+    DOCS / "conformance.md": conformance_statement,
+    ROOT / "deploy" / "docker" / "requirements.txt": serving_requirements,
     DOCS / "schemas" / "truth-1.json": lambda: published_schema(Truth, "truth:1"),
 }
 

@@ -11,6 +11,11 @@ needs=(
     /usr/share/orthanc/plugins/libOrthancDicomWeb.so:orthanc-dicomweb
     /usr/lib/postgresql:postgresql
     libGL.so.1:libgl1
+    docker-compose:docker-compose
+    promtool:prometheus
+    shellcheck:shellcheck
+    systemd-analyze:systemd
+    openssl:openssl
     libgthread-2.0.so.0:libglib2.0-0
 )
 
