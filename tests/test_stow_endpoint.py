@@ -300,16 +300,16 @@ def test_an_encoded_body_is_not_unpacked(sender: httpx.Client, film: Path) -> No
     assert post(sender, whole, **{"Content-Encoding": "gzip"}).status_code == 415
 
 
-def test_limits_of_bytes_and_parts_hold_with_and_without_a_stated_length(tmp_path: Path, film: Path) -> None:
-    size = len(film.read_bytes())
-    with running_web(tmp_path, stow_part_bytes=size, stow_body_bytes=3 * size, stow_parts=3) as web:
+def test_limits_of_bytes_and_parts_hold_with_and_without_a_stated_length(tmp_path: Path) -> None:
+    large = make_film(tmp_path / "large.dcm", rows=700, columns=700).read_bytes()  # 0.93 MiB
+    with running_web(tmp_path, maximum_object_mib=1, stow_body_bytes=3 * len(large), stow_parts=3) as web:
         sender = web.client(Scope.STORE)
-        assert post(sender, body(film.read_bytes())).status_code == 200
-        assert post(sender, body(film.read_bytes() + b"x")).status_code == 413
+        assert post(sender, body(large)).status_code == 200
+        assert post(sender, body(large + bytes(2**20 - len(large) + 1))).status_code == 413
         assert post(sender, body(*[b"x"] * 4)).status_code == 413
-        large = body(*[film.read_bytes()] * 3)
-        assert post(sender, large).status_code == 413
-        assert post(sender, iter([large])).status_code == 413
+        assert post(sender, body(*[large] * 3)).status_code == 413
+        assert post(sender, iter([body(*[large] * 3)])).status_code == 413
+        assert list((web.node.settings.spool / ".incoming").iterdir()) == []
 
 
 def test_a_full_disk_is_answered_503_before_the_body_is_read(tmp_path: Path, film: Path) -> None:
@@ -324,7 +324,7 @@ def test_a_disk_that_fails_is_a_failure_that_asks_to_come_again(web, sender, fil
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr(Spool, "keep", full)
+    monkeypatch.setattr(Spool, "keep_draft", full)
     answer = post(sender, body(film.read_bytes()))
     assert (answer.status_code, reasons(answer)) == (503, [OUT_OF_RESOURCES])
     assert int(answer.headers["retry-after"]) > 0
@@ -332,7 +332,7 @@ def test_a_disk_that_fails_is_a_failure_that_asks_to_come_again(web, sender, fil
 
 def test_success_is_answered_only_once_the_file_is_durable(web, sender, film, monkeypatch) -> None:
     kept, answered = threading.Event(), threading.Event()
-    keep = Spool.keep
+    keep = Spool.keep_draft
 
     def slow(*arguments: Any) -> Any:
         assert not answered.wait(0.3)
@@ -340,7 +340,7 @@ def test_success_is_answered_only_once_the_file_is_durable(web, sender, film, mo
         kept.set()
         return done
 
-    monkeypatch.setattr(Spool, "keep", slow)
+    monkeypatch.setattr(Spool, "keep_draft", slow)
     answer = post(sender, body(film.read_bytes()))
     answered.set()
     assert answer.status_code == 200

@@ -30,6 +30,7 @@ for command, name, example in (
     (node.serve, "serve", "numbering serve --data /var/lib/numbering --archive ORTHANC@127.0.0.1:4242"),
     (rooms.receive, "receive", "numbering receive --data /srv/numbering --port 104"),
     (rooms.work, "work", "NUMBERING_BROKER_URL=redis://broker/0 numbering work --data /srv/numbering --no-assemble"),
+    (rooms.web, "web", "NUMBERING_BROKER_URL=redis://broker/0 numbering web --data /srv/numbering --port 8043"),
     (node.run, "run", "numbering run ~/films --out results --json -"),
     (node.send, "send", "numbering send ~/films --to ORTHANC@127.0.0.1:4242"),
     (node.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7"),

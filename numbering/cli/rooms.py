@@ -1,4 +1,4 @@
-"""Commands that run rooms of a node apart, on one machine or several: receive, work."""
+"""Commands that run rooms of a node apart, on one machine or several: receive, work, web."""
 
 from __future__ import annotations
 
@@ -49,5 +49,25 @@ def work(
     logs.configure(settings.log_level)
     try:
         work_apart(settings, Rooms(queues, infer, assemble, post))
+    except CannotStart as error:
+        raise fail(str(error)) from None
+
+
+def web(
+    data: DataOption = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port.")] = None,
+) -> None:
+    """HTTP and webhooks alone. Needs the receivers' data folder, and database and broker by URL."""
+    from numbering.jobs.serve import CannotStart
+    from numbering.jobs.serve import web as web_apart
+
+    settings = settings_or_exit(data=data, web_port=port)
+    if not settings.broker_url:
+        raise fail("NUMBERING_BROKER_URL is not set: rooms that run apart meet at a Redis, by its URL", 2)
+    if not (settings.web_port or settings.webhooks):
+        raise fail("NUMBERING_WEB_PORT is 0 and there is no webhook: nothing is left to do", 2)
+    logs.configure(settings.log_level)
+    try:
+        web_apart(settings)
     except CannotStart as error:
         raise fail(str(error)) from None

@@ -58,6 +58,9 @@ HEAD_BYTES = (2**16, 2**20, 2**24)
 """So many bytes of a data set are looked at for its identifiers, more only where fewer did not do; of a deflated one so
 many inflated ones, so that a bomb is never inflated."""
 
+META_BYTES = 2**16
+"""File meta information is a few hundred bytes; so much is taken for none."""
+
 
 class RefusedError(Exception):
     """The object is not taken; holds the status and a comment of at most 64 characters without any value."""
@@ -128,11 +131,38 @@ def announced(whole: bytes) -> Part10:
 
 def identified(file: Part10) -> Identified:
     """The UIDs of a file whose class and transfer syntax are among those taken, or `RefusedError`."""
+    _taken(file)
+    return identifiers(file.data_set, file.transfer_syntax, sop_class=file.sop_class, sop_instance=file.sop_instance)
+
+
+def announced_in(read: Callable[[int, int], bytes]) -> tuple[Part10, int]:
+    """As `announced`, for a file of any size of which ``read`` gives so many bytes from a position on.
+
+    Its data set is left out; where that begins is the second value.
+    """
+    begin = 144 + int.from_bytes(read(4, 140), "little")
+    if begin > META_BYTES:
+        raise RefusedError(CANNOT_UNDERSTAND, "Not a DICOM file with file meta information")
+    return announced(read(begin, 0)), begin
+
+
+def identified_in(read: Callable[[int, int], bytes], begin: int, length: int, named: Part10) -> Identified:
+    """As `identified`, for such a file, whose data set of this length begins there."""
+    _taken(named)
+    return identified_by(
+        lambda size: read(size, begin),
+        length,
+        named.transfer_syntax,
+        sop_class=named.sop_class,
+        sop_instance=named.sop_instance,
+    )
+
+
+def _taken(file: Part10) -> None:
     if file.sop_class not in STORAGE_CLASSES:
         raise RefusedError(SOP_CLASS_NOT_SUPPORTED, "SOP Class is not supported")
     if file.transfer_syntax not in ALL_TRANSFER_SYNTAXES:
         raise RefusedError(TRANSFER_SYNTAX_NOT_SUPPORTED, "Transfer syntax is not supported")
-    return identifiers(file.data_set, file.transfer_syntax, sop_class=file.sop_class, sop_instance=file.sop_instance)
 
 
 def _found(read: Callable[[int], bytes], length: int, transfer_syntax: str) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The process trees of a node: all of it (``numbering serve``), or its rooms apart (``receive``, ``work``).
+"""The process trees of a node: all of it (``numbering serve``), or its rooms apart (``receive``, ``work``, ``web``).
 
 ``serve`` starts a Redis (unless a broker is given), brings the tables up to date, and runs each room as a process.
 SIGTERM and SIGINT stop all of them. Apart, on one machine or several, the rooms meet in the database, in the broker and
@@ -79,6 +79,8 @@ class Node(Supervisor):
             self.settings = self.settings.model_copy(update={"broker_url": redis_url(self.settings.data)})
         self._open_acceptors(acceptors)  # they need no database, so senders wait for nothing else
         self.work(Rooms())
+        if self.settings.web_port or self.settings.webhooks:
+            self.open("web")
         self.wait_until_ready(acceptors)
         self.tell()
 
@@ -91,16 +93,27 @@ class Node(Supervisor):
 
     def work(self, rooms: Rooms) -> None:
         """Bring the tables up to date and start the rooms that work."""
+        self.bring_up_to_date()
+        for name in rooms.names:
+            self.open(name, NUMBERING_QUEUES=rooms.queues if name == "infer" else "")
+
+    def bring_up_to_date(self) -> None:
+        """Make the tables those of this version."""
         engine = connect(self.settings.sqlalchemy_url)
         upgrade(engine)
         engine.dispose()
-        for name in rooms.names:
-            self.open(name, NUMBERING_QUEUES=rooms.queues if name == "infer" else "")
 
     def start_working(self, rooms: Rooms) -> None:
         """Start some of the rooms that work."""
         self._check_destinations()
         self.work(rooms)
+        self.tell()
+
+    def start_web(self) -> None:
+        """Start the web room alone."""
+        self.bring_up_to_date()
+        self.open("web")
+        self.wait_until_ready(["web"])
         self.tell()
 
     def _check_destinations(self) -> None:
@@ -164,6 +177,11 @@ def work(settings: Settings, rooms: Rooms, ready: Ready | None = None, *, progra
     _supervise(
         Node(settings, _told(settings, "work"), program), lambda supervisor: supervisor.start_working(rooms), ready
     )
+
+
+def web(settings: Settings, ready: Ready | None = None, *, program: Sequence[str] = PROGRAM) -> None:
+    """Run the web room alone; it needs the data folder, database and broker by URL."""
+    _supervise(Node(settings, _told(settings, "web"), program), Node.start_web, ready)
 
 
 def _told(settings: Settings, command: str) -> Path:

@@ -19,7 +19,7 @@ from numbering.guarded_http import ForbiddenAddress, NoAnswer, post
 from numbering.jobs.claims import back_off, lives, worker_name
 from numbering.jobs.models import Notice, now
 from numbering.jobs.signatures import WeakSecret, secret_of, signed
-from numbering.jobs.states import DeliveryState
+from numbering.jobs.states import DeliveryState, IllegalTransition
 from numbering.jobs.store import writing
 from numbering.logs import bind, logger
 from numbering.metrics import WEBHOOKS
@@ -152,6 +152,8 @@ def restart(engine: Engine, notice_id: str) -> None:
     """A person asks for another round of attempts; ``NoResultFound``, or `IllegalTransition` when it has not failed."""
     with writing(engine) as session:
         notice = session.get_one(Notice, notice_id, with_for_update=True)
+        if notice.state != DeliveryState.FAILED:
+            raise IllegalTransition(notice.state, DeliveryState.QUEUED)
         notice.move(DeliveryState.QUEUED)
         notice.attempts, notice.not_before = 0, None
 

@@ -65,8 +65,9 @@ class Web(BaseModel):
     web_idle_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="An HTTP connection on which nothing arrives for this long is closed."
     )
-    stow_body_bytes: Bytes = Field(8 * 2**30, description="Bytes of one STOW-RS request.")
-    stow_part_bytes: Bytes = Field(512 * 2**20, description="Bytes of one object in it; held in memory until kept.")
+    stow_body_bytes: Bytes = Field(
+        8 * 2**30, description="Bytes of one STOW-RS request; of one object in it: `maximum_object_mib`."
+    )
     stow_parts: Count = Field(10000, description="Objects of one STOW-RS request.")
     stow_seconds: Annotated[float, Field(gt=0)] = Field(3600.0, description="Seconds that one may take.")
     stow_uploads: Count = Field(4, description="STOW-RS requests at once; more are answered 503, to come again.")

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE
+from numbering.jobs.disk import disk_of
 from numbering.jobs.models import Delivery, Job, Notice, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.states import DeliveryState, State
@@ -20,7 +21,6 @@ from numbering.jobs.store import reading
 from numbering.logs import logger
 from numbering.metric_files import Collector
 from numbering.web.access import may
-from numbering.web.disk import free_bytes
 from numbering.web.keys import Scope
 from numbering.web.state import web_of
 
@@ -78,7 +78,7 @@ class StateCollector:
 
     def _disk(self) -> list[Metric]:
         free = GaugeMetricFamily("numbering_disk_free_bytes", "Free bytes on the spool's disk.")
-        free.add_metric([], free_bytes(self._node.settings))
+        free.add_metric([], disk_of(self._node.settings.spool).free)
         arrivals = GaugeMetricFamily("numbering_arrivals_waiting", "Arrivals that were not yet taken note of.")
         arrivals.add_metric([], len(self._node.spool.arrivals()))
         return [free, arrivals]

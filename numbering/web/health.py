@@ -18,7 +18,6 @@ from numbering.jobs.models import SeriesRow
 from numbering.jobs.redis import redis_url
 from numbering.jobs.store import reading
 from numbering.web.access import here_or_reader
-from numbering.web.disk import enough_disk
 from numbering.web.state import Web, web_of
 
 PART_SECONDS = 3.0
@@ -84,7 +83,7 @@ def _spool(web: Web) -> None:
 
 
 def _disk(web: Web) -> None:
-    if not enough_disk(web.settings):
+    if web.watermark.reached():
         raise NotReady("less is free than `disk_minimum_mib` and `disk_minimum_percent` demand: objects are refused")
 
 

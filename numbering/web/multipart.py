@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
+from starlette.concurrency import run_in_threadpool
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -48,36 +49,49 @@ def boundary_of(content_type: str) -> bytes:
     return boundary
 
 
-async def parts(body: AsyncIterator[bytes], boundary: bytes, limits: Limits) -> AsyncIterator[bytes]:
-    """Each DICOM file in the body; no more than one part is held, and what ``body`` gives at once.
+class Sink(Protocol):
+    """Where the parts go, one after the other. Called in threads, never by two at a time."""
 
-    `Malformed`, `TooLarge`, and `NotDICOM` for a part of another type: what came before it has been given.
+    def begin(self) -> None:
+        """A part begins."""
+        ...
+
+    def write(self, data: memoryview) -> None:
+        """A piece of it."""
+        ...
+
+    def end(self) -> None:
+        """It is whole."""
+        ...
+
+
+async def read_parts(body: AsyncIterator[bytes], boundary: bytes, limits: Limits, sink: Sink) -> None:
+    """Hand the DICOM files in the body to the sink as they come; nothing is held but what ``body`` gives at once.
+
+    `Malformed`, `TooLarge`, and `NotDICOM` for a part of another type: what came before it has been handed on.
     """
-    reader = _Reader(limits)
-    parser = MultipartParser(boundary, reader.callbacks())
+    parser = MultipartParser(boundary, _Reader(limits, sink).callbacks())
     received = 0
     async for chunk in body:
         received += len(chunk)
         if received > limits.body_bytes:
             raise TooLarge(f"the request has more than {limits.body_bytes} bytes")
         try:
-            parser.write(chunk)
+            await run_in_threadpool(parser.write, chunk)
         except FormParserError:
             raise Malformed("the multipart body does not parse by its boundary") from None
-        while reader.complete:
-            yield reader.complete.pop(0)
     if parser.state != MultipartState.END:
         raise Malformed("the body ends before its closing boundary")
 
 
 @dataclass
 class _Reader:
-    """Gathers what the parser calls out."""
+    """Passes on what the parser calls out, after it was counted and its headers were looked at."""
 
     limits: Limits
-    complete: list[bytes] = field(default_factory=list)
-    _part: bytearray = field(default_factory=bytearray)
+    sink: Sink
     _number: int = 0
+    _bytes: int = 0
     _name: bytes = b""
     _value: bytes = b""
 
@@ -89,13 +103,15 @@ class _Reader:
             "on_header_value": self._header_value,
             "on_header_end": self._header_end,
             "on_part_data": self._data,
-            "on_part_end": self._end,
+            "on_part_end": self.sink.end,
         }
 
     def _begin(self) -> None:
         self._number += 1
+        self._bytes = 0
         if self._number > self.limits.parts:
             raise TooLarge(f"the request has more than {self.limits.parts} parts")
+        self.sink.begin()
 
     def _header_begin(self) -> None:
         self._name = self._value = b""
@@ -114,10 +130,7 @@ class _Reader:
             raise NotDICOM(f"part {self._number}: expected binary content")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        if len(self._part) + end - start > self.limits.part_bytes:
+        self._bytes += end - start
+        if self._bytes > self.limits.part_bytes:
             raise TooLarge(f"part {self._number} has more than {self.limits.part_bytes} bytes")
-        self._part += memoryview(data)[start:end]
-
-    def _end(self) -> None:
-        self.complete.append(bytes(self._part))
-        self._part = bytearray()
+        self.sink.write(memoryview(data)[start:end])

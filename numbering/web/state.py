@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from numbering.audit.trail import AuditTrail, trail
+from numbering.dicom.limits import Watermark
 from numbering.jobs.node import Node
 from numbering.settings import Settings
 from numbering.web.keys import Keys
@@ -40,6 +41,12 @@ class Web:
             trail=trail(settings),
             requests=Buckets(rate, max(10.0, 4 * rate)) if rate else None,
         )
+
+    @property
+    def watermark(self) -> Watermark:
+        """How much of the spool's disk stays free, as for the DICOM port."""
+        settings = self.settings
+        return Watermark(settings.spool, settings.disk_minimum_mib * 2**20, settings.disk_minimum_percent)
 
     @property
     def settings(self) -> Settings:

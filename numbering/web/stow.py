@@ -7,8 +7,7 @@ stays kept; the sender sends all of it again, and nothing is stored twice.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -16,34 +15,20 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from numbering.audit.message import Peer
-from numbering.dicom.accept import (
-    OTHER_PICTURE,
-    OTHER_STUDY,
-    OUT_OF_RESOURCES,
-    Identified,
-    RefusedError,
-    announced,
-    identified,
-)
-from numbering.dicom.spool import Kept
-from numbering.logs import logger
-from numbering.metrics import BYTES_RECEIVED, OBJECTS_RECEIVED, OBJECTS_REFUSED
 from numbering.uids import InvalidUID, checked_uid
 from numbering.web.access import may
-from numbering.web.disk import enough_disk
 from numbering.web.keys import Key, Scope
-from numbering.web.multipart import Limits, Malformed, NotDICOM, TooLarge, boundary_of, parts
+from numbering.web.multipart import Limits, Malformed, NotDICOM, TooLarge, boundary_of, read_parts
 from numbering.web.state import Web, address_of, web_of
-from numbering.web.stored import Outcome, response_of, status_of
+from numbering.web.stored import response_of, status_of
+from numbering.web.taking import Taking
 
-WAY = "stow"
 DICOM_JSON = "application/dicom+json"
 ANSWERED = frozenset({"*/*", "application/*", DICOM_JSON, "application/json"})
 FULL_SECONDS, BUSY_SECONDS = 60, 5
 """When to come again: the disk is nearly full, or others are sending."""
 REFUSALS: dict[type[Exception], int] = {Malformed: 400, TooLarge: 413, NotDICOM: 415, TimeoutError: 408}
 
-log = logger(__name__)
 router = APIRouter(tags=["STOW-RS"])
 body = {
     "requestBody": {
@@ -90,30 +75,33 @@ async def _store(request: Request, key: Key, study: str) -> JSONResponse:
     boundary = _agreed(request, limits)
     if web.uploads >= web.settings.stow_uploads:
         raise HTTPException(503, "others are sending", {"Retry-After": str(BUSY_SECONDS)})
-    if not enough_disk(web.settings):
+    if web.watermark.reached():
         raise HTTPException(503, "the disk is nearly full", {"Retry-After": str(FULL_SECONDS)})
+    sender = Peer(key.name, address_of(request))
+    taking = Taking(web.node.spool, web.watermark, study, sender)
     web.uploads += 1
-    outcomes: list[Outcome] = []
     try:
         async with asyncio.timeout(web.settings.stow_seconds):
-            async for part in parts(_arriving(request, web.settings.web_idle_seconds), boundary, limits):
-                outcomes.append(await run_in_threadpool(_kept, web, part, study, key.name))
+            await read_parts(_arriving(request, web.settings.web_idle_seconds), boundary, limits, taking)
     except tuple(REFUSALS) as error:
         status = next(status for kind, status in REFUSALS.items() if isinstance(error, kind))
         raise HTTPException(status, str(error) or "the request took too long") from None
     finally:
         web.uploads -= 1
-        await run_in_threadpool(_audit, web, Peer(key.name, address_of(request)), outcomes)
-    if not outcomes:
+        taking.close()
+        await run_in_threadpool(_audit, web, sender, taking)
+    if not taking.outcomes:
         raise HTTPException(400, "the body holds no object")
-    status = status_of(outcomes)
+    status = status_of(taking.outcomes)
     headers = {"Retry-After": str(FULL_SECONDS)} if status == 503 else None
-    return JSONResponse(response_of(outcomes), status, headers, DICOM_JSON)
+    return JSONResponse(response_of(taking.outcomes), status, headers, DICOM_JSON)
 
 
 def _limits(web: Web) -> Limits:
     settings = web.settings
-    return Limits(body_bytes=settings.stow_body_bytes, part_bytes=settings.stow_part_bytes, parts=settings.stow_parts)
+    return Limits(
+        body_bytes=settings.stow_body_bytes, part_bytes=settings.maximum_object_mib * 2**20, parts=settings.stow_parts
+    )
 
 
 def _agreed(request: Request, limits: Limits) -> bytes:
@@ -141,52 +129,7 @@ async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[byte
             return
 
 
-def _kept(web: Web, part: bytes, study: str, sender: str) -> Outcome:
-    """Keep one file, durably, or say why not."""
-    ids: Identified | None = None
-    sop_class = sop_instance = ""
-    try:
-        file = announced(part)
-        sop_class, sop_instance = file.sop_class, file.sop_instance
-        ids = identified(file)
-        if study and ids.study != study:
-            raise RefusedError(OTHER_STUDY, "Study Instance UID is not that of the URL")
-        if not enough_disk(web.settings, len(part)):
-            raise RefusedError(OUT_OF_RESOURCES, "The disk is nearly full")
-        kept = web.node.spool.keep(ids.study, ids.series, ids.sop_instance, part)
-    except RefusedError as refusal:
-        log.warning(
-            "object refused", sop_instance_uid=sop_instance, status=f"{refusal.status:04X}", reason=refusal.comment
-        )
-        return _refused(ids, sop_class, sop_instance, refusal.status)
-    except OSError as error:
-        log.error("object not kept", sop_instance_uid=sop_instance, error=error, errno=error.errno)
-        return _refused(ids, sop_class, sop_instance, OUT_OF_RESOURCES)
-    OBJECTS_RECEIVED.labels(WAY, str(kept)).inc()
-    BYTES_RECEIVED.labels(WAY).inc(len(part))
-    log.info(
-        "object received",
-        way=WAY,
-        key=sender,
-        study_instance_uid=ids.study,
-        series_instance_uid=ids.series,
-        sop_instance_uid=ids.sop_instance,
-        kept=str(kept),
-    )
-    warning = OTHER_PICTURE if kept is Kept.CONFLICT else 0
-    return Outcome(study=ids.study, sop_class=sop_class, sop_instance=sop_instance, warning=warning)
-
-
-def _refused(ids: Identified | None, sop_class: str, sop_instance: str, status: int) -> Outcome:
-    OBJECTS_REFUSED.labels(WAY, f"{status:04X}").inc()
-    return Outcome(study=ids.study if ids else "", sop_class=sop_class, sop_instance=sop_instance, failure=status)
-
-
-def _audit(web: Web, peer: Peer, outcomes: Sequence[Outcome]) -> None:
+def _audit(web: Web, peer: Peer, taking: Taking) -> None:
     """One record for each study and result."""
-    counted: dict[tuple[str, bool], Counter[str]] = {}
-    for outcome in outcomes:
-        if outcome.study:
-            counted.setdefault((outcome.study, not outcome.failure), Counter())[outcome.sop_class] += 1
-    for (study, success), classes in counted.items():
+    for (study, success), classes in taking.studies().items():
         web.trail.transferred("in", study, classes, peer, success)
