@@ -111,7 +111,7 @@ def configure(level: str = "INFO", *, json: bool | None = None, stream: TextIO |
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("numbering").setLevel(level)
-    for name in ("pydicom", "pynetdicom", "highdicom"):
+    for name in ("pydicom", "pynetdicom", "highdicom", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what they find wrong reaches us as status or exception
     warnings.showwarning = _warn
     threading.excepthook = _broke_off  # what it would print ends with the error's text, which may quote a header

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from typer.testing import CliRunner
 
+from numbering.cli import app
+from numbering.dicom.priors.dicomweb import DicomwebSource
 from numbering.dicom.receive import start_receiver
 from numbering.jobs import priors
 from numbering.jobs.models import Delivery, Job, PriorRow, now
@@ -19,12 +22,14 @@ from numbering.jobs.prior_room import PriorRoom
 from numbering.jobs.prior_steps import work_on
 from numbering.jobs.states import PriorState, State
 from numbering.jobs.store import reading, writing
+from numbering.priors.source import FoundStudy, Patient
 from numbering.result import Status
 from numbering.settings import Settings
 from tests.archive import free_port
 from tests.earlier import OURS, EarlierArchive, another_study, uid_of
 from tests.house import House, running_house
 from tests.node import wait_for
+from tests.spoken import spoken
 
 WAYS = ("move", "get", "wado")
 
@@ -215,23 +220,19 @@ def test_an_id_that_could_mean_others_is_asked_of_nobody(
     assert "no patient ID that can be asked for exactly" in (search.answer or "")
 
 
-def test_no_patient_is_in_database_log_and_audit_trail(
-    house: House, earlier: EarlierArchive, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with caplog.at_level(logging.DEBUG):
+def test_no_patient_is_in_database_log_and_audit_trail(house: House, earlier: EarlierArchive) -> None:
+    with spoken("DEBUG") as said:
         arrive(house, earlier.films.current)
         work_priors(house)
         house.set(priors_source=f"http://127.0.0.1:{free_port()}/dicom-web")
         arrive(house, another_study(earlier.films.current, house.folder / "again.dcm", "20240611"))
         work_priors(house)
     assert len(rows(house, "search")) == 2
+    assert "did not answer" in said.getvalue()
     audited = b"".join(path.read_bytes() for path in house.node.settings.audit.glob("*.jsonl"))
     assert audited.count(b"Query") >= 4
     kept = b"".join(path.read_bytes() for path in house.node.settings.data.glob("numbering.db*"))
-    written = capsys.readouterr()
-    # httpx and pydicom speak at DEBUG of what they do; `numbering.logs` withholds what they say.
-    ours = [record.getMessage() for record in caplog.records if record.name.startswith("numbering")]
-    for told in (audited, kept, (written.out + written.err + "".join(ours)).encode()):
+    for told in (audited, kept, said.getvalue().encode()):
         assert b"PHANTOM-004" not in told
         assert b"PHANTOM^" not in told
 
@@ -281,3 +282,87 @@ def test_a_room_without_a_source_does_nothing(house: House) -> None:
     room.start()
     assert threading.active_count() == before
     room.stop()
+
+
+def command(house: House, monkeypatch: pytest.MonkeyPatch, *arguments: str, stdin: str = ""):
+    settings = house.node.settings
+    for name in ("data", "priors_source", "priors_method", "ae_title"):
+        monkeypatch.setenv(f"NUMBERING_{name.upper()}", str(getattr(settings, name)))
+    monkeypatch.setenv("NUMBERING_PRIORS_PLAIN_HTTP", "true")
+    return CliRunner().invoke(app, ["priors", *arguments, "--json", "-"], input=stdin)
+
+
+def test_the_command_lists_what_the_archive_has_and_what_is_wanted(
+    house: House, earlier: EarlierArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(house, earlier.films.current)
+    run = command(house, monkeypatch, "--study", uid_of(earlier.films.current))
+    assert run.exit_code == 0, run.output
+    found = [(row["study"], row["date"], row["wanted"], row["state"]) for row in json.loads(run.stdout)]
+    assert found == [
+        (uid_of(earlier.films.prior), "2023-03-01", "yes", ""),
+        (uid_of(earlier.films.chest), "2022-01-05", "another body part", ""),
+        (uid_of(earlier.films.older), "2019-05-01", "yes", ""),
+    ]
+    assert rows(house, "fetch") == {}
+
+
+def test_the_command_fetches_what_is_wanted(
+    house: House, earlier: EarlierArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for state in ("done", "done"):
+        run = command(house, monkeypatch, "--patient", "-", "--fetch", stdin="PHANTOM-0040\n")
+        assert run.exit_code == 0, run.output
+        states = {row["study"]: row["state"] for row in json.loads(run.stdout)}
+        assert states == {
+            uid_of(earlier.films.prior): state,
+            uid_of(earlier.films.older): state,
+            uid_of(earlier.films.chest): "",
+        }
+        house.assemble()
+    house.work()
+    assert len(numbered(house)) == 2
+    told = json.loads(command(house, monkeypatch).stdout)
+    assert {(row["kind"], row["state"], row["attempts"], row["objects"]) for row in told} == {("fetch", "done", 1, 1)}
+
+
+def test_the_command_fails_where_the_archive_does_not_answer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.set(priors_source=f"ARCHIVE@127.0.0.1:{free_port()}")
+    run = command(house, monkeypatch, "--patient", "PHANTOM-0040", "--fetch")
+    assert run.exit_code == 1
+    assert "PHANTOM" not in run.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--patient", "*"], ["--study", "../x"], ["--patient", "a", "--study", "1.2"], ["--patient", ""]]
+)
+def test_the_command_says_when_it_is_misused(
+    arguments: list[str], house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command(house, monkeypatch, *arguments).exit_code == 2
+
+
+def test_objects_of_another_patient_end_the_transfer_with_an_alert(
+    house: House, earlier: EarlierArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Patient, "is_same", lambda ours, theirs: theirs.issuer != "" or theirs.patient_id == "")
+    arrive(house, earlier.films.current)
+    with writing(house.node.engine) as session:
+        priors.want_study(session, uid_of(earlier.films.prior), uid_of(earlier.films.current))
+    monkeypatch.setattr(DicomwebSource, "studies", lambda *_: [the_prior(earlier)])
+    row = rows(house, "fetch")[uid_of(earlier.films.prior)]
+    assert not work_on(house.node, row.id)
+    row = rows(house, "fetch")[uid_of(earlier.films.prior)]
+    assert row.state == "failed"
+    assert "1 objects that are not of study" in (row.answer or "")
+    assert any(b"Security Alert" in path.read_bytes() for path in house.node.settings.audit.glob("*.jsonl"))
+
+
+def the_prior(earlier: EarlierArchive) -> FoundStudy:
+    return FoundStudy(
+        study_instance_uid=uid_of(earlier.films.prior),
+        study_date=None,
+        modalities=frozenset({"DX"}),
+        description="",
+        instances=1,
+    )

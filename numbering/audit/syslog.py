@@ -44,11 +44,9 @@ class Repository:
 
     @classmethod
     def of(cls, url: str) -> Repository:
-        """From ``udp://HOST[:PORT]`` or ``tls://HOST[:PORT]``; ``ValueError`` says what is wrong."""
+        """From ``udp://HOST[:PORT]`` or ``tls://HOST[:PORT]``, as the settings have checked it."""
         split = urlsplit(url)
-        if split.scheme not in PORTS or not split.hostname or split.path not in ("", "/"):
-            raise ValueError(f"audit_syslog is {url!r}: expected udp://HOST:PORT or tls://HOST:PORT")
-        return cls(split.scheme, split.hostname, split.port or PORTS[split.scheme])
+        return cls(split.scheme, split.hostname or "", split.port or PORTS[split.scheme])
 
 
 class Syslog:
@@ -70,14 +68,18 @@ class Syslog:
         try:
             self._waiting.put_nowait(self._framed(message))
         except queue.Full:
-            self.dropped += 1
-            if self.dropped == 1 or self.dropped % WAITING == 0:
-                log.error("audit messages do not reach syslog; the journal has them", dropped=self.dropped)
+            self._drop(1)
 
     def close(self) -> None:
-        """Give what waits a moment, then end."""
+        """Give what waits a moment, then end; what is left then is dropped."""
         self._closing.set()
         self._thread.join(CLOSE_SECONDS)
+        self._drop(self._waiting.qsize())
+
+    def _drop(self, number: int) -> None:
+        before, self.dropped = self.dropped, self.dropped + number
+        if number and (not before or self.dropped % WAITING < number):
+            log.error("audit messages do not reach syslog; the journal has them", dropped=self.dropped)
 
     def _framed(self, message: str) -> bytes:
         when = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -24,7 +24,10 @@ STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 
 
 class AuditTrail:
-    """What one process reports. Safe in threads and beside other processes; nothing here ever raises."""
+    """What one process reports. Safe in threads and beside other processes; nothing here ever raises.
+
+    ``patient_id`` may be left out where the study is in the spool: it is then looked up there.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._source = Source(
@@ -33,8 +36,6 @@ class AuditTrail:
             process=f"{Path(sys.argv[0]).name or 'python'}[{os.getpid()}]",
             site=settings.audit_site,
         )
-        self._real_patients = settings.audit_patient_id
-        self._folder = settings.audit
         self._settings = settings
         self._journal: Journal | None = None
         self._pseudonyms: Pseudonyms | None = None
@@ -150,20 +151,24 @@ class AuditTrail:
             self._syslog.close()
 
     def _study(self, study_instance_uid: str, sop_classes: Mapping[str, int], patient_id: str) -> Study:
+        if not patient_id:
+            from numbering.dicom.patient import patient_of_study
+
+            patient_id = patient_of_study(self._settings.spool, study_instance_uid).patient_id
         return Study(study_instance_uid=study_instance_uid, sop_classes=sop_classes, patient=self._patient(patient_id))
 
     def _patient(self, patient_id: str) -> str:
-        if not patient_id or self._real_patients:
+        if not patient_id or self._settings.audit_patient_id:
             return patient_id
         if self._pseudonyms is None:
-            self._pseudonyms = Pseudonyms(self._folder)
+            self._pseudonyms = Pseudonyms(self._settings.audit)
         return self._pseudonyms.of(patient_id)
 
     def _tell(self, build: Callable[[], ET.Element]) -> None:
         try:
             line = message.serialised(build())
             if self._journal is None:
-                self._journal = Journal(self._folder)
+                self._journal = Journal(self._settings.audit)
                 self._syslog = syslog(self._settings)
             self._journal.append(line)
             if self._syslog is not None:

@@ -13,8 +13,9 @@ from datetime import date
 from sqlalchemy import select
 
 from numbering.audit import Alert, Peer, trail
+from numbering.dicom.patient import patient_of, study_date_of
 from numbering.dicom.priors import open_source
-from numbering.dicom.priors.intake import SpoolIntake, patient_of, study_date_of
+from numbering.dicom.priors.intake import SpoolIntake
 from numbering.jobs import priors
 from numbering.jobs.claims import Claim, ClaimLost, reason_of
 from numbering.jobs.models import InstanceRow, PriorRow

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from numbering import logs
+from numbering.audit import trail
 from numbering.jobs.supervisor import tell_ready
 from numbering.metric_files import keep_in
 from numbering.settings import Settings, settings
@@ -57,6 +58,8 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
     node = Node.of(settings)
     priors = PriorRoom(node)
     priors.start()
+    told = trail(settings)
+    told.started("assemble")
     retention = Retention(node)
     swept = -settings.sweep_seconds
     down = False
@@ -77,6 +80,7 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
             down = True
             stopping.wait(OUTAGE_SECONDS)
     priors.stop()
+    told.stopped("assemble")
     node.engine.dispose()
 
 
@@ -124,10 +128,13 @@ def work(settings: Settings, queues: str | None = None) -> None:
         without_heartbeat=True,
         quiet=True,
     )
+    told = trail(settings)
+    told.started("work")
     try:
         worker.start()
     finally:
         lines.stop()
+        told.stopped("work")
 
 
 def _keep_our_log(**_: object) -> None:

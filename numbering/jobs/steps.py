@@ -7,9 +7,11 @@ The result is stored before anything is made of it, so a step that resumes after
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 
 from numbering import infer
+from numbering.audit import trail
 from numbering.dicom.encode import Written, encode, write_objects
 from numbering.dicom.read import read_series
 from numbering.errors import QuarantinedInput, ReasonCode
@@ -82,6 +84,8 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         revision, predecessor, name = job.revision, job.predecessor_sr_uid, job.pipeline or ""
         quality = (f"series incomplete: {job.found} of {job.expected}",) if job.expected is not None else ()
         assignment = _assignment(node, job)
+    images = assignment.series.images
+    trail(node.settings).accessed(assignment.series.study_instance_uid, Counter(each.sop_class_uid for each in images))
     result = infer.number(
         assignment,
         node.pipelines.named(name),

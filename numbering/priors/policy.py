@@ -49,8 +49,8 @@ def why_not_series(series: FoundSeries, study: FoundStudy, policy: Priors) -> st
     return ""
 
 
-def newest(studies: Iterable[FoundStudy], policy: Priors) -> list[FoundStudy]:
-    """As many as the policy wants, newest first; equal days in the order of their UIDs."""
+def newest(studies: Iterable[FoundStudy], policy: Priors, most: int | None = None) -> list[FoundStudy]:
+    """As many as the policy wants (or ``most``), newest first; equal days in the order of their UIDs."""
     dated = sorted(studies, key=lambda each: each.study_instance_uid)
     dated.sort(key=lambda each: each.study_date or date.min, reverse=True)
-    return dated[: policy.priors_studies]
+    return dated[: policy.priors_studies if most is None else most]

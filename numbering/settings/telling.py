@@ -19,6 +19,7 @@ class Telling(BaseModel):
     audit_site: str = Field("", description="AuditEnterpriseSiteID of our audit records; empty: none.")
     audit_syslog: str = Field(
         "",
+        pattern=r"^((udp|tls)://(\[[0-9A-Fa-f:.]+\]|[^/\s:@\[\]]+)(:\d{1,5})?)?$",
         description="Audit repository that gets a copy of each record, as udp://HOST:PORT or tls://HOST:PORT; empty: "
         "none. The journal in the data folder's `audit` is the record.",
     )

@@ -5,21 +5,17 @@ An object is dropped when its patient, study or series is another one, whatever 
 
 from __future__ import annotations
 
-from datetime import date
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
-from pydicom.dataset import Dataset
-from pydicom.filereader import dcmread, read_file_meta_info
-from pydicom.multival import MultiValue
+from pydicom.filereader import read_file_meta_info
 
 from numbering import metrics
 from numbering.dicom.accept import RefusedError, announced, identified
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.part10 import refuse_bomb
+from numbering.dicom.patient import patient_in, patient_of
 from numbering.dicom.spool import Kept, Spool
-from numbering.priors.source import Allowance, Patient, Received, SourceUnavailable, day_of
+from numbering.priors.source import Allowance, Patient, Received, SourceUnavailable
 
 WAY = "prior"
 
@@ -49,7 +45,7 @@ class SpoolIntake:
             metrics.OBJECTS_REFUSED.labels(WAY, f"{error.status:04X}").inc()
             return
         ours = (found.study, found.series) == (self.study_instance_uid, self.series_instance_uid)
-        if not ours or not self._patient.is_same(_patient(BytesIO(whole))):
+        if not ours or not self._patient.is_same(patient_in(BytesIO(whole))):
             self.received.foreign += 1
             return
         try:
@@ -74,43 +70,6 @@ class SpoolIntake:
         self.received.sop_classes[sop_class] += 1
         self.received.kept[kept.value] += 1
         self.received.size += size
-
-
-def patient_of(path: Path) -> Patient:
-    """Whose object a file is; an empty ID when it does not say. For the moment only: never stored, never logged."""
-    try:
-        with path.open("rb") as file:
-            return _patient(file)
-    except OSError:
-        return Patient("")
-
-
-def study_date_of(path: Path) -> date | None:
-    """Study Date (0008,0020) of a file; None when it does not say."""
-    try:
-        with path.open("rb") as file:
-            return day_of(str(_head(file, "StudyDate").get("StudyDate") or ""))
-    except BROKEN_DICOM:
-        return None
-
-
-def _patient(file: BinaryIO) -> Patient:
-    try:
-        ds = _head(file, "PatientID", "IssuerOfPatientID")
-        return Patient(_text(ds, "PatientID"), _text(ds, "IssuerOfPatientID"))
-    except BROKEN_DICOM:
-        return Patient("")
-
-
-def _text(ds: Dataset, keyword: str) -> str:
-    """A value as text; one that is several, which an identifier must not be, with the backslashes that it had."""
-    value = ds.get(keyword)
-    return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value or "").strip()
-
-
-def _head(file: BinaryIO, *keywords: str) -> Dataset:
-    refuse_bomb(file)
-    return dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
 
 
 def _sop_class(path: Path) -> str:
