@@ -34,7 +34,7 @@ sys.path.insert(0, str(CHECKOUT))
 from benchmarks.faults.corpus import seeds
 
 GUIDED = ("read", "pixels", "part10", "same", "header")
-STRUCTURED = ("receiver",)
+STRUCTURED = ("receiver", "stow")
 TURN_SECONDS = 60
 GRACE_SECONDS = 300
 EXECUTIONS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")

@@ -8,6 +8,8 @@ import pytest
 
 from numbering.dicom.part10 import PREAMBLE, split
 from tests.films import make_film
+from tests.logged import logged
+from tests.web import running_web
 
 GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
 TWISTED = b"\x02\0\x01\0DA\0\0\x02\0\0\0\0\x01\x02\0\x10\0UI\x14\x001.2.840.10008.1.2.1\0"
@@ -23,3 +25,16 @@ def test_a_file_with_broken_meta_information_is_split_into_a_value_error_alone(t
     with pytest.raises(ValueError, match="PS3.10") as caught:
         split(PREAMBLE + meta + data_set)
     assert caught.value.__suppress_context__  # the cause quotes bytes of the file
+
+
+def test_a_body_that_is_no_http_is_no_fault_of_ours(
+    tmp_path: Path,
+) -> None:
+    """It was logged as an error, so that a stranger without a key could fill the log with errors."""
+    with logged() as log, running_web(tmp_path) as web, web.connect() as connection:
+        connection.sendall(b"POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n")
+        while connection.recv(65536):
+            pass
+    said = log.getvalue()
+    assert "what is no HTTP" in said
+    assert "a request broke" not in said

@@ -10,25 +10,17 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from pydicom.dataset import Dataset
 
 from numbering import logs
 from tests.films import BIRTH_DATE, NAME, SECRETS
+from tests.logged import logged
 
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    root, show = logging.getLogger(), warnings.showwarning
-    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
-    stream = io.StringIO()
-    logs.configure("DEBUG", json=True, stream=stream)
-    yield stream
-    root.handlers[:], root.level = handlers, level
-    warnings.showwarning, threading.excepthook = show, hook
-    structlog.reset_defaults()
-    for name in ("numbering", "pydicom", "pynetdicom", "highdicom"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    with logged() as stream:
+        yield stream
 
 
 def last(stream: io.StringIO) -> dict[str, object]:

@@ -6,53 +6,76 @@ Run by ``benchmarks/fuzz.py``. Each round has a process of its own and its own s
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from benchmarks.faults.found import record
-from benchmarks.faults.receiver import Conversation, Seed, conversations, running_receiver
+from benchmarks.faults.receiver import Seed, conversations, running_receiver
+from benchmarks.faults.stow import posts, running_target
 
 ROUND = 150
 """Examples of one round."""
+SETTLE_SECONDS = 3.0
+
+
+OPTIONS = settings(
+    max_examples=ROUND, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
 
 
 def receiver_round(state: Path, number: int) -> int:
     """One round against a receiver; how many conversations were held."""
-    files = [path.read_bytes() for path in sorted((state / "seeds").iterdir())]
-    films = [film for film in map(Seed.of, files) if film is not None]
-    held = 0
+    films = [film for film in map(Seed.of, _seeds(state)) if film is not None]
     with running_receiver() as receiver:
-        before = receiver.usage()
-
-        @seed(number)
-        @settings(
-            max_examples=ROUND,
-            deadline=None,
-            database=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(conversations(films))
-        def talk(conversation: Conversation) -> None:
-            nonlocal held
-            held += 1
-            try:
-                receiver.talk(conversation)
-            except Exception as error:
-                record(state / "crashes", "receiver", conversation.written(), error)
-                raise
-
+        held = _round(state, "receiver", number, conversations(films), receiver.talk)
+        time.sleep(SETTLE_SECONDS)
+        before = receiver.usage()  # with all that it opens once
+        held += _round(state, "receiver", -number, conversations(films), receiver.talk)
         try:
-            talk()
             receiver.check_usage(before)
         except AssertionError as error:
-            record(state / "crashes", "receiver", repr(number).encode(), error)
+            record(state / "crashes", "receiver-usage", repr(number).encode(), error)
     return held
 
 
-ROUNDS = {"receiver": receiver_round}
+def stow_round(state: Path, number: int) -> int:
+    """One round against the STOW-RS endpoint; how many requests were made."""
+    with tempfile.TemporaryDirectory() as folder, running_target(Path(folder)) as target:
+        return _round(state, "stow", number, posts(_seeds(state)), target.post)
+
+
+def _round(state: Path, name: str, number: int, examples: SearchStrategy[Any], once: Callable[[Any], None]) -> int:
+    held = 0
+
+    @seed(number)
+    @OPTIONS
+    @given(examples)
+    def run(example: Any) -> None:
+        nonlocal held
+        held += 1
+        try:
+            once(example)
+        except Exception as error:
+            record(state / "crashes", name, example.written(), error)
+            raise
+
+    with suppress(Exception):  # recorded above
+        run()
+    return held
+
+
+def _seeds(state: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((state / "seeds").iterdir())]
+
+
+ROUNDS = {"receiver": receiver_round, "stow": stow_round}
 
 
 def main(name: str, state: Path, seconds: int, first: int) -> None:

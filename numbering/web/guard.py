@@ -7,6 +7,7 @@ import secrets
 import time
 from typing import Any
 
+from h11 import LocalProtocolError
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,8 +70,8 @@ class Guard:
             return
         try:
             await self._app(scope, receive, sending)
-        except ClientDisconnect:
-            log.info("the peer went away in the middle of its request")
+        except (ClientDisconnect, LocalProtocolError):
+            log.info("the peer went away, or went on with what is no HTTP, in the middle of its request")
         except Exception as error:  # noqa: BLE001 - nothing of an error goes to the peer or, but its place, to the log
             log.error("a request broke", error=error)
             if not status:
