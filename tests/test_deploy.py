@@ -17,9 +17,12 @@ import pytest
 import yaml
 
 from numbering.cli import app
+from numbering.dicom.receive import start_receiver
+from numbering.dicom.spool import Spool
 from numbering.dicom.tls import client_context, server_context
 from numbering.settings import Settings
 from numbering.web import exposition
+from tests.films import make_film
 from tools.serving import serving_requirements
 
 ROOT = Path(__file__).parent.parent
@@ -179,6 +182,42 @@ def test_the_certificates_are_good_for_our_tls(prepared: Path) -> None:
             continue
     assert (ours.version(), theirs.version()) == ("TLSv1.3", "TLSv1.3")
     assert ours.getpeercert()
+
+
+def test_the_commands_of_the_page_reach_a_port_that_requires_client_certificates(
+    prepared: Path, tmp_path: Path
+) -> None:
+    secrets = prepared / "secrets"
+    settings = Settings(
+        data=tmp_path / "data",
+        port=0,
+        dicom_tls_certificate_file=str(secrets / "tls_certificate.pem"),
+        dicom_tls_key_file=str(secrets / "tls_key.pem"),
+        dicom_tls_authorities_file=str(secrets / "tls_authorities.pem"),
+        dicom_tls_client_certificates="required",
+    )
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    lines = re.findall(r"^(?:openssl|echoscu|storescu) .+$", page, re.MULTILINE)
+    assert [line.split()[0] for line in lines] == ["openssl", "openssl", "echoscu", "storescu"]
+    (prepared / "client.ext").write_text("extendedKeyUsage=clientAuth\n")
+    make_film(prepared / "film.dcm")
+    spool = Spool(settings.spool)
+    receiver = start_receiver(settings, spool)
+    try:
+        for line in lines:
+            here = line.replace("numbering.hospital.example 2762", f"127.0.0.1 {receiver.port}")
+            ran = run("bash", "-c", here, cwd=prepared)
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert len(spool.arrivals()) == 1
+        without = run("echoscu", "-aec", "NUMBERING", "127.0.0.1", receiver.port)
+        assert without.returncode != 0
+        (stranger,) = [line for line in lines if line.startswith("echoscu")]
+        other = re.sub(r"\+tls \S+ \S+", "+tla", stranger).replace(
+            "numbering.hospital.example 2762", f"127.0.0.1 {receiver.port}"
+        )
+        assert run("bash", "-c", other, cwd=prepared).returncode != 0
+    finally:
+        receiver.stop()
 
 
 @pytest.mark.parametrize("script", sorted(ROOT.glob("deploy/**/*.sh")) + sorted(ROOT.glob("tools/*.sh")), ids=str)
