@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -170,7 +171,10 @@ class Server(ThreadedAssociationServer):
                 log.warning("TLS refused", peer=client_address[0], reason=getattr(error, "reason", None) or "closed")
                 request.close()
                 return
-        request.settimeout(self._idle_seconds)
+            request.settimeout(self._idle_seconds)
+        else:
+            request.settimeout(None)  # who reads waits by itself; who writes waits so long at most
+            request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(self._idle_seconds) + 1, 0))
         super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -7,6 +7,7 @@ synced by then, and looks whether what had been acknowledged is there.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -17,7 +18,17 @@ REMEMBERED_FOLDERS = 4096
 
 def create(path: Path) -> int:
     """A new file to write to, as a descriptor; ``FileExistsError`` when there is one."""
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+
+def unnamed(folder: Path) -> int | None:
+    """A new file without any name, which is gone when it is closed, unless it was linked; None where there are none."""
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):  # such as NFS
+            return None
+        raise
 
 
 def write(descriptor: int, data: bytes | memoryview) -> None:
@@ -76,31 +87,30 @@ def make_folders(root: Path, names: tuple[str, ...]) -> None:
 
 
 class Names:
-    """Durable names below one folder. Remembers which folders have a durable name, to sync their parents only once."""
+    """Names of files below one folder: first taken, then `settle`d, that is made durable.
+
+    Remembers which folders have a durable name themselves, to sync their parents only once.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._durable: OrderedDict[Path, None] = OrderedDict()
         self._lock = Lock()
 
-    def link(self, source: Path, target: Path) -> bool:
-        """Give the file a further name, durably; False when it is taken. Exactly one of many callers gets True."""
+    def take(self, descriptor: int, target: Path) -> bool:
+        """Give an open file a further name; False when it is taken. Exactly one of many callers gets True."""
         self._make(target.parent)
         try:
-            new = self._link(source, target)
+            return _link(descriptor, target)
         except FileNotFoundError:  # the folder was removed after it had become durable
             self._forget(target.parent)
             self._make(target.parent)
-            new = self._link(source, target)
-        sync_folder(target.parent)  # also when it was taken: whoever took it may not have come to this yet
-        return new
+            return _link(descriptor, target)
 
-    def _link(self, source: Path, target: Path) -> bool:
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            return False
-        return True
+    def settle(self, *targets: Path) -> None:
+        """Make these names durable, also those that somebody else took: who may not have come to this yet."""
+        for folder in dict.fromkeys(target.parent for target in targets):
+            sync_folder(folder)
 
     def _make(self, folder: Path) -> None:
         if folder in self._durable or folder == self._root:
@@ -125,3 +135,12 @@ class Names:
             while folder != self._root:
                 self._durable.pop(folder, None)
                 folder = folder.parent
+
+
+def _link(descriptor: int, target: Path) -> bool:
+    try:
+        # By its descriptor (linkat(2)), because it may have no name; Python follows links only when a folder is given.
+        os.link(f"/proc/self/fd/{descriptor}", target, src_dir_fd=descriptor, follow_symlinks=True)
+    except FileExistsError:
+        return False
+    return True

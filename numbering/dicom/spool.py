@@ -9,10 +9,12 @@
     ROOT/.arrivals/<time>-….journal        what arrived and was not yet taken note of (`numbering.dicom.journal`)
     ROOT/.incoming/<pid>-….part            being written
 
-In this order, each step durable before the next: the file's bytes (fsync of the file); its names (fsync of each folder
-that gets one, and of the folder above where it is new); its line in the journal (fdatasync, shared by all threads that
-wait for one). Only then is the sender told. So a power cut between two of them leaves either nothing, or a file that
-nobody was promised; sent again, it is found to be there, and what is missing is made good.
+The sender is told once all of this is durable: the file's bytes (fsync of the file, before it gets any name, so that
+no name ever shows half a file); its line in the journal (fdatasync, shared by all threads that wait for one); its names
+(fsync of each folder that got one; a new folder's own name before that). A power cut in between leaves some of these,
+of an object that nobody was promised: a line without its file is passed over, and a name without the other is made good
+when the object is sent again. The line is written after the names and synced before them, because a file system with a
+journal then makes all of them durable at once.
 
 Any number of threads and processes may keep files in one spool; its file system must know hard links and locks.
 """
@@ -26,6 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import BufferedReader
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +37,10 @@ from numbering.dicom import durable
 from numbering.dicom.journal import Journal, Line, Reader
 from numbering.dicom.part10 import split
 from numbering.dicom.same import same_picture
+from numbering.logs import logger
 from numbering.uids import checked_uid
+
+log = logger(__name__)
 
 STALE_SECONDS = 3600.0
 """A temporary file of this age was left by a crash, even if its process number lives again."""
@@ -83,17 +89,25 @@ class Arrival:
 class Draft:
     """A file that is being written, under no name that anybody knows. To be closed whatever happens (``with``)."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, folder: Path) -> None:
         self.size = 0
         self._sha256 = hashlib.sha256()
-        self._descriptor = durable.create(path)
+        self._named: Path | None = None
+        descriptor = durable.unnamed(folder)
+        if descriptor is None:
+            self._named = folder / f"{os.getpid()}-{time.time_ns():020d}-{next(_NUMBERS)}.part"
+            descriptor = durable.create(self._named)
+        self.descriptor = descriptor
 
     def write(self, data: bytes | memoryview) -> None:
         """Append these bytes; ``OSError`` when the disk fails or is full."""
-        durable.write(self._descriptor, data)
+        durable.write(self.descriptor, data)
         self._sha256.update(data)
         self.size += len(data)
+
+    def read(self, size: int, position: int = 0) -> bytes:
+        """What was written there."""
+        return os.pread(self.descriptor, size, position)
 
     @property
     def digest(self) -> str:
@@ -102,14 +116,15 @@ class Draft:
 
     def sync(self) -> None:
         """Make the bytes durable."""
-        durable.sync(self._descriptor)
+        durable.sync(self.descriptor)
 
     def close(self) -> None:
         """Forget the draft; the names that it was given stay."""
-        if self._descriptor >= 0:
-            durable.close(self._descriptor)
-            durable.remove(self.path)
-        self._descriptor = -1
+        if self.descriptor >= 0:
+            durable.close(self.descriptor)
+            if self._named is not None:
+                durable.remove(self._named)
+        self.descriptor = -1
 
     def __enter__(self) -> Draft:
         return self
@@ -118,10 +133,11 @@ class Draft:
         self.close()
 
 
+_NUMBERS = count()
+
+
 class Spool:
     """The folder of received files."""
-
-    _numbers = count()
 
     def __init__(self, root: Path) -> None:
         """Make the folders, and clear away what writers that died have left half written."""
@@ -145,28 +161,15 @@ class Spool:
 
     def draft(self) -> Draft:
         """A file to write to, piece by piece, and then to hand to `keep_draft`."""
-        name = f"{os.getpid()}-{time.time_ns():020d}-{next(self._numbers)}.part"
-        return Draft(self.root / ".incoming" / name)
+        return Draft(self.root / ".incoming")
 
     def keep_draft(self, study: str, series: str, sop: str, draft: Draft) -> Kept:
         """As `keep`, for a file that was written piece by piece."""
         study = checked_uid(study, "Study Instance UID (0020,000D)")
         series = checked_uid(series, "Series Instance UID (0020,000E)")
         sop = checked_uid(sop, "SOP Instance UID (0008,0018)")
-        instance = self._instance(sop)
         draft.sync()
-        digest = draft.digest
-        if self._names.link(draft.path, instance):
-            kept = Kept.STORED
-        else:
-            kept, digest = _compare(instance, draft)
-        # After a crash between the two links the first is there and the second is not: made good here.
-        if kept in (Kept.STORED, Kept.ALREADY_STORED, Kept.UPDATED):
-            self._names.link(instance, self.root / study / series / f"{sop}.dcm")
-        if kept is Kept.UPDATED:
-            self._names.link(draft.path, self.root / ".updates" / sop / f"{digest}.dcm")
-        elif kept is Kept.CONFLICT:
-            self._names.link(draft.path, self.root / ".quarantine" / sop / f"{digest}.dcm")
+        kept, digest, names = self._named(self.root / study / series / f"{sop}.dcm", draft)
         self._journal.append(
             {
                 "time": time.time_ns(),
@@ -177,13 +180,55 @@ class Spool:
                 "kind": _KIND[kept].value,
             }
         )
+        self._names.settle(*names)
         return kept
+
+    def _named(self, place: Path, draft: Draft) -> tuple[Kept, str, list[Path]]:
+        """Give the file its names: what became of it, the digest of the file that this is about, and the names."""
+        instance = self._instance(place.stem)
+        if self._names.take(draft.descriptor, instance):
+            if self._names.take(draft.descriptor, place) or _same_file(place, draft):  # given by one who came second
+                return Kept.STORED, draft.digest, [instance, place]
+            self._mend(place, instance)
+        with instance.open("rb") as first:
+            kept, digest = _compare(first, draft)
+            names = [instance]
+            if kept is not Kept.CONFLICT:
+                self._names.take(first.fileno(), place)  # a power cut may have left the one name without the other
+                names.append(place)
+        if kept in (Kept.UPDATED, Kept.CONFLICT):
+            folder = ".updates" if kept is Kept.UPDATED else ".quarantine"
+            names.append(self.root / folder / place.stem / f"{digest}.dcm")
+            self._names.take(draft.descriptor, names[-1])
+        return kept, digest, names
+
+    def _mend(self, place: Path, instance: Path) -> None:
+        """Of an object's two names a power cut had left only the one in its series: it is the first under its UID."""
+        part = instance.with_suffix(f".{os.getpid()}-{next(_NUMBERS)}.part")
+        with place.open("rb") as first:
+            self._names.take(first.fileno(), part)
+        durable.rename(part, instance)
 
     def arrivals(self) -> list[Arrival]:
         """What was kept and not yet `done`, oldest first."""
-        return sorted(
-            (_arrival(line) for line in self._reader.pending()), key=lambda arrival: int(arrival.line.text["time"])
-        )
+        found = [_arrival(line) for line in self._reader.pending()]
+        for arrival in found:
+            if not self.path(arrival).exists():  # nobody was told of it: the power went before its names were durable
+                log.warning("an arrival has no file", sop_instance_uid=arrival.sop_instance_uid)
+                self.done(arrival)
+        there = [arrival for arrival in found if self.path(arrival).exists()]
+        return sorted(there, key=lambda arrival: int(arrival.line.text["time"]))
+
+    def path(self, arrival: Arrival) -> Path:
+        """The file that an arrival is about."""
+        match arrival.kind:
+            case Kind.STORED:
+                series = self.root / arrival.study_instance_uid / arrival.series_instance_uid
+                return series / f"{arrival.sop_instance_uid}.dcm"
+            case Kind.UPDATE:
+                return self.root / ".updates" / arrival.sop_instance_uid / f"{arrival.digest}.dcm"
+            case Kind.CONFLICT:
+                return self.root / ".quarantine" / arrival.sop_instance_uid / f"{arrival.digest}.dcm"
 
     def done(self, arrival: Arrival) -> None:
         """Forget that this arrived (the file stays)."""
@@ -218,7 +263,9 @@ class Spool:
             with suppress(FileNotFoundError):
                 durable.remove(name)
         if first and instance.exists():  # received between the two: it found this path taken
-            self._names.link(instance, path)
+            with instance.open("rb") as file:
+                self._names.take(file.fileno(), path)
+            self._names.settle(path)
         with suppress(OSError):  # they hold other files
             for folder in path.parents[: 2 if first else 1]:
                 folder.rmdir()
@@ -249,23 +296,22 @@ def _arrival(line: Line) -> Arrival:
     )
 
 
-def _compare(instance: Path, draft: Draft) -> tuple[Kept, str]:
+def _same_file(path: Path, draft: Draft) -> bool:
+    return os.path.samestat(path.stat(), os.fstat(draft.descriptor))
+
+
+def _compare(first: BufferedReader, draft: Draft) -> tuple[Kept, str]:
     """How a second object under a known UID relates to the first, and the digest of the file that this is about.
 
     The file meta information is the receiver's own account (it names the sender), so it is left out.
     """
-    if max(draft.size, instance.stat().st_size) > COMPARED_BYTES:
-        first = _digest(instance)
-        return (Kept.ALREADY_STORED if first == draft.digest else Kept.CONFLICT), draft.digest
-    stored, data = instance.read_bytes(), draft.path.read_bytes()
+    if max(draft.size, os.fstat(first.fileno()).st_size) > COMPARED_BYTES:
+        same = hashlib.file_digest(first, "sha256").hexdigest() == draft.digest
+        return (Kept.ALREADY_STORED if same else Kept.CONFLICT), draft.digest
+    stored, data = first.read(), draft.read(draft.size)
     if stored == data or split(stored) == split(data):
         return Kept.ALREADY_STORED, hashlib.sha256(stored).hexdigest()
     return (Kept.UPDATED if same_picture(stored, data) else Kept.CONFLICT), draft.digest
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _alive(pid: int) -> bool:

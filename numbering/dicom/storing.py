@@ -128,7 +128,8 @@ class Storing:
         self._kept[found.study][found.sop_class] += 1
         metrics.OBJECTS_RECEIVED.labels(WAY, kept.value).inc()
         metrics.BYTES_RECEIVED.labels(WAY).inc(one.draft.size)
-        log.info("object received", sop_instance_uid=found.sop_instance, kept=kept.value)
+        say = log.debug if kept is Kept.STORED else log.info  # the assembler tells of each one that is new
+        say("object received", sop_instance_uid=found.sop_instance, kept=kept.value)
         if len(self._kept) > MOST_STUDIES:
             self._tell(success=True)
         if kept is Kept.CONFLICT:
@@ -155,25 +156,20 @@ class Storing:
 
     def _tell(self, *, success: bool) -> None:
         for study, classes in self._kept.items():
+            log.info("objects received", study_instance_uid=study, objects=classes.total())
             self._report(study, classes, success)
         self._kept.clear()
 
 
 def _identified(one: _Object, draft: Draft) -> Identified:
     """What the object calls itself; read from the file, of which the head is still in the kernel's memory."""
-    with draft.path.open("rb", buffering=0) as file:
-
-        def read(size: int) -> bytes:
-            file.seek(one.preface_bytes)
-            return file.read(size)
-
-        return identified_by(
-            read,
-            one.received,
-            one.transfer_syntax,
-            sop_class=one.request.sop_class,
-            sop_instance=one.request.sop_instance,
-        )
+    return identified_by(
+        lambda size: draft.read(size, one.preface_bytes),
+        one.received,
+        one.transfer_syntax,
+        sop_class=one.request.sop_class,
+        sop_instance=one.request.sop_instance,
+    )
 
 
 def _disk_failed(request: StoreRequest, error: OSError) -> RefusedError:

@@ -27,7 +27,7 @@ from pynetdicom.timer import Timer
 from numbering.dicom.command import StoreRequest, store_request, store_response
 from numbering.dicom.limits import Pace
 from numbering.dicom.storing import Storing
-from numbering.logs import logger
+from numbering.logs import bind, logger
 
 log = logger(__name__)
 
@@ -40,6 +40,8 @@ LARGEST_OTHER = 33 * 2**20
 CLOSING_SECONDS = 1.0
 """After the last PDU the peer has this long to close the connection, so that it reads what we said."""
 LONGEST_WAIT_SECONDS = 0.5
+LARGEST_WAKE = 2**17
+"""Bytes to wait for at most before the thread is woken; the kernel keeps twice as much ready."""
 
 INVALID_PDU, CONNECTION_CLOSED, ARTIM_EXPIRED = "Evt19", "Evt17", "Evt18"
 ESTABLISHED, CLOSING = "Sta6", "Sta13"
@@ -97,6 +99,36 @@ class Checkpoint(threading.Event):
         super().set()
 
 
+class Inlet:
+    """What has come from the peer and was not yet looked at, in one piece of memory."""
+
+    def __init__(self, size: int) -> None:
+        self._bytes = memoryview(bytearray(size))
+        self._start = self._end = 0
+
+    @property
+    def length(self) -> int:
+        """How many bytes there are."""
+        return self._end - self._start
+
+    def fill(self, open_socket: socket.socket, size: int, flags: int = 0) -> None:
+        """Read what there is, with room for ``size`` bytes in all; ``EOFError`` when the peer has closed."""
+        if self._start + size > len(self._bytes) or self._start == self._end:
+            length = self.length
+            self._bytes[:length] = self._bytes[self._start : self._end]
+            self._start, self._end = 0, length
+        received = open_socket.recv_into(self._bytes[self._end :], 0, flags)
+        if not received:
+            raise EOFError
+        self._end += received
+
+    def take(self, size: int) -> memoryview:
+        """The first bytes; good until the next `fill`."""
+        view = self._bytes[self._start : self._start + size]
+        self._start += size
+        return view
+
+
 class _TooSlow(Exception):
     """The peer does not finish what it began."""
 
@@ -117,7 +149,7 @@ class StoringProvider(DULServiceProvider):
         self._pace = pace
         self._peer = peer
         self._maximum_pdu_bytes = maximum_pdu_bytes
-        self._buffer = memoryview(bytearray(maximum_pdu_bytes))
+        self._inlet = Inlet(2 * max(maximum_pdu_bytes, LARGEST_REQUEST))
         self._command = bytearray()
         self._context_id = 0
         self._request: StoreRequest | None = None
@@ -154,6 +186,10 @@ class StoringProvider(DULServiceProvider):
 
     def run_reactor(self) -> None:
         """Wait, read, act, until the association is over."""
+        with bind(association=self.assoc.number, peer=self._peer):
+            self._run()
+
+    def _run(self) -> None:
         self._idle_timer.start()
         self.assoc._dul_ready.set()
         try:
@@ -197,6 +233,8 @@ class StoringProvider(DULServiceProvider):
                 return False
             return self._wait(open_socket, 0)
         paused = self._read_again_at - time.monotonic()
+        if paused <= 0 and self._inlet.length:
+            return True
         if paused > 0:  # the sender is faster than it may be: let TCP hold it back
             self._wait(None, min(paused, LONGEST_WAIT_SECONDS))
             self._idle_timer.restart()
@@ -230,8 +268,7 @@ class StoringProvider(DULServiceProvider):
         waiting = self.artim_timer if self.state_machine.current_state == "Sta2" else self._idle_timer
         deadline = time.monotonic() + (waiting.timeout or LONGEST_WAIT_SECONDS)
         try:
-            header = memoryview(bytearray(6))
-            self._fill(open_socket, header, deadline)
+            header = bytes(self._next(open_socket, 6, deadline))
             kind, length = header[0], int.from_bytes(header[2:6], "big")
             if kind == P_DATA_TF and self.state_machine.current_state == ESTABLISHED:
                 self._read_data(open_socket, length, deadline)
@@ -244,15 +281,28 @@ class StoringProvider(DULServiceProvider):
         except (OSError, EOFError):
             self.event_queue.put(CONNECTION_CLOSED)
 
-    def _fill(self, open_socket: socket.socket, view: memoryview, deadline: float) -> None:
-        while view:
-            if not self._wait(open_socket, max(0.0, deadline - time.monotonic())):
-                self._look_up(deadline)
-                continue
-            received = open_socket.recv_into(view)
-            if not received:
-                raise EOFError
-            view = view[received:]
+    def _next(self, open_socket: socket.socket, size: int, deadline: float) -> memoryview:
+        """The next so many bytes, once they are there; good until the next call."""
+        while self._inlet.length < size:
+            missing = size - self._inlet.length
+            if isinstance(open_socket, ssl.SSLSocket):
+                if self._wait(open_socket, max(0.0, deadline - time.monotonic())):
+                    self._inlet.fill(open_socket, size)
+                    continue
+            else:
+                try:
+                    self._inlet.fill(open_socket, size, socket.MSG_DONTWAIT)
+                    continue
+                except BlockingIOError:
+                    pass
+                # Not to be woken for each segment of a large PDU.
+                open_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(missing, LARGEST_WAKE))
+                ready = self._wait(open_socket, max(0.0, deadline - time.monotonic()))
+                open_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+                if ready:
+                    continue
+            self._look_up(deadline)
+        return self._inlet.take(size)
 
     def _look_up(self, deadline: float) -> None:
         """In the middle of a PDU: is this still wanted?"""
@@ -262,16 +312,14 @@ class StoringProvider(DULServiceProvider):
         if self._kill_thread or any(isinstance(primitive, A_ABORT | A_P_ABORT) for primitive in waiting):
             raise _Leave
 
-    def _read_other(self, open_socket: socket.socket, header: memoryview, length: int, deadline: float) -> None:
+    def _read_other(self, open_socket: socket.socket, header: bytes, length: int, deadline: float) -> None:
         if not 1 <= header[0] <= 7:
             self._complain("a PDU of unknown type")
             return
         if length > (self._maximum_pdu_bytes if header[0] == P_DATA_TF else LARGEST_REQUEST):
             self._complain("a PDU longer than allowed")
             return
-        pdu = bytearray(6 + length)
-        pdu[:6] = header
-        self._fill(open_socket, memoryview(pdu)[6:], deadline)
+        pdu = bytearray(header + self._next(open_socket, length, deadline))
         try:
             decoded, event = self._decode_pdu(pdu)
         except Exception:  # noqa: BLE001 - pynetdicom raises all sorts on what is no PDU
@@ -290,8 +338,7 @@ class StoringProvider(DULServiceProvider):
         if length > self._maximum_pdu_bytes:
             self._complain("a PDU longer than was negotiated")
             return
-        view = self._buffer[:length]
-        self._fill(open_socket, view, deadline)
+        view = self._next(open_socket, length, deadline)
         while view:
             end = 4 + int.from_bytes(view[:4], "big")
             if end < 6 or end > len(view):
