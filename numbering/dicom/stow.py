@@ -5,8 +5,6 @@ Redirects are not followed and no address in an answer is ever called: an archiv
 
 from __future__ import annotations
 
-import ssl
-from base64 import b64encode
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,11 +13,11 @@ from uuid import uuid4
 
 import httpx
 
-from numbering.dicom.association import context_of
 from numbering.dicom.destination import DEFAULT_TIMEOUTS, Echoed, Outcome, Sent, Timeouts, WebDestination
 from numbering.dicom.outgoing import Outgoing
 from numbering.dicom.stow_answer import Told, instances
 from numbering.dicom.tls import TLSFileError
+from numbering.dicom.web_client import CredentialsError, web_client
 
 REQUEST_BYTES = 32 * 2**20
 """A request is cut here; one larger object still goes, alone."""
@@ -32,15 +30,11 @@ OUR_ACCESS = frozenset({401, 403, 404, 405, 407})
 NOT_NOW = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 
 
-class CredentialsError(ValueError):
-    """The file of a token or password cannot be read; names the file, never what it holds."""
-
-
 def stow(paths: Iterable[Path], destination: WebDestination, timeouts: Timeouts) -> Generator[Sent]:
     """Store these files; one `Sent` each. ``OSError`` and pydicom's errors are raised before anything is sent."""
     files = [Outgoing.read(path) for path in paths]
     try:
-        client = _client(destination, timeouts)
+        client = web_client(destination, timeouts)
     except (TLSFileError, CredentialsError) as error:
         yield from (_not_let_in(file, f"{destination}: {error}") for file in files)
         return
@@ -52,7 +46,7 @@ def stow(paths: Iterable[Path], destination: WebDestination, timeouts: Timeouts)
 def echo_web(destination: WebDestination, timeouts: Timeouts) -> Echoed:
     """Whether the service answers at all; asked by OPTIONS, which changes nothing."""
     try:
-        with _client(destination, timeouts) as client:
+        with web_client(destination, timeouts) as client:
             status = client.options(f"{destination}/studies").status_code
     except (TLSFileError, CredentialsError) as error:
         return Echoed(Outcome.UNREACHABLE, f"{destination}: {error}")
@@ -67,35 +61,7 @@ def echo_web(destination: WebDestination, timeouts: Timeouts) -> Echoed:
 
 def check_web(destination: WebDestination) -> None:
     """``ValueError`` names a file of certificates, keys or credentials that is missing or does not fit."""
-    _client(destination, DEFAULT_TIMEOUTS).close()
-
-
-def _client(destination: WebDestination, timeouts: Timeouts) -> httpx.Client:
-    verify: ssl.SSLContext | bool = False
-    if destination.url.lower().startswith("https:"):
-        verify = context_of(destination.tls)
-    return httpx.Client(
-        verify=verify,  # not used for plain http
-        timeout=httpx.Timeout(timeouts.message, connect=timeouts.connection, write=timeouts.network),
-        follow_redirects=False,
-        trust_env=False,
-        headers={"Accept": "application/dicom+json", "User-Agent": "numbering", **_authorization(destination)},
-    )
-
-
-def _authorization(destination: WebDestination) -> dict[str, str]:
-    file = destination.token_file or destination.basic_file
-    if not file:
-        return {}
-    try:
-        secret = Path(file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CredentialsError(f"the credentials' file {file} cannot be read: {type(error).__name__}") from None
-    if not secret or "\n" in secret or not secret.isprintable():
-        raise CredentialsError(f"the credentials' file {file}: expected one line")
-    if destination.token_file:
-        return {"Authorization": f"Bearer {secret}"}
-    return {"Authorization": f"Basic {b64encode(secret.encode()).decode()}"}
+    web_client(destination, DEFAULT_TIMEOUTS).close()
 
 
 def _batches(files: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:

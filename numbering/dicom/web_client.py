@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
+from numbering.dicom.association import context_of
 from numbering.dicom.destination import Timeouts, WebDestination
-from numbering.dicom.tls import client_context
 
 
 class CredentialsError(ValueError):
@@ -21,12 +21,9 @@ def web_client(destination: WebDestination, timeouts: Timeouts) -> httpx.Client:
 
     Redirects are not followed: what a service answers never tells the node where to go.
     """
-    files = destination.tls
     verify: ssl.SSLContext | bool = False
     if destination.url.lower().startswith("https:"):
-        verify = client_context(
-            files.authorities_file, files.certificate_file, files.key_file, check_hostname=files.check_hostname
-        )
+        verify = context_of(destination.tls)
     return httpx.Client(
         verify=verify,  # not used for plain http
         timeout=httpx.Timeout(timeouts.message, connect=timeouts.connection, write=timeouts.network),
