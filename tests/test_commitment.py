@@ -1,4 +1,4 @@
-"""Storage commitment: asking, answers on the same and on a new association, what was not committed, and stray answers."""
+"""Storage commitment: asking, answers on the same or a new association, what was not committed, and stray answers."""
 
 from __future__ import annotations
 
