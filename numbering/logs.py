@@ -29,6 +29,11 @@ SUSPECT = re.compile(
 TRUSTED = ("numbering", "celery", "kombu", "alembic", "amqp", "redis")
 """Loggers of software that never sees a DICOM header."""
 
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""Control characters, other ends of lines, and what turns the direction of writing."""
+LONGEST = 2000
+"""Characters of one value."""
+
 PACKAGE = Path(__file__).parent
 
 
@@ -52,11 +57,23 @@ def without_patients(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseException):
         return place_of(value)
-    if value is None or isinstance(value, str | int | float | bool | Path | logging.LogRecord):
+    if isinstance(value, str):
+        return _told(value)
+    if value is None or isinstance(value, int | float | bool | logging.LogRecord):
         return value
+    if isinstance(value, Path):
+        return _told(str(value))
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {_told(str(key)): _plain(item) for key, item in value.items() if not SUSPECT.search(str(key))}
     return f"<{type(value).__name__}>"
+
+
+def _told(text: str) -> str:
+    """The text as one line that a terminal takes no orders from: what a peer calls itself may hold anything."""
+    shown = _UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
 
 def _withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -15,12 +15,12 @@ from numbering import logs
 
 
 @contextmanager
-def logged() -> Iterator[io.StringIO]:
-    """While the block runs, the log goes here; afterwards all is as it was."""
+def logged(*, json: bool = True) -> Iterator[io.StringIO]:
+    """While the block runs, the log goes here, as JSON or as a person reads it; afterwards all is as it was."""
     root, show, hook = logging.getLogger(), warnings.showwarning, threading.excepthook
     handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
-    logs.configure("DEBUG", json=True, stream=stream)
+    logs.configure("DEBUG", json=json, stream=stream)
     try:
         yield stream
     finally:

@@ -109,3 +109,25 @@ def test_a_thread_that_breaks_off_is_logged_without_its_errors_text(
     assert str(line["error"]).startswith("ValueError at test_logs.py:")
     assert says_nothing_of_the_patient(stream)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_whatever_a_peer_calls_itself_stays_on_one_line(json: bool) -> None:
+    hostile = "AE\n2026 [error] forged\r\x1b[2J\u2028\u202e\x00\x85"
+    with logged(json=json) as stream:
+        logs.logger("numbering.test").info("called", peer=hostile, titles=[hostile], told={"by": hostile})
+        logs.logger("numbering.test").info(hostile)
+    said = stream.getvalue()
+    assert len(said.splitlines()) == 2
+    assert not any(sign in said for sign in ("\r", "\x1b[2J", "\u2028", "\u202e", "\x00", "\x85"))
+
+
+def test_a_value_without_end_is_cut(stream: io.StringIO) -> None:
+    logs.logger("numbering.test").info("long", text="a" * 100_000)
+    assert len(stream.getvalue()) < logs.LONGEST + 300
+
+
+def test_a_patients_data_within_a_table_is_dropped(stream: io.StringIO) -> None:
+    logs.logger("numbering.test").info("odd", told={"PatientName": NAME, "port": 3})
+    assert last(stream)["told"] == {"port": 3}
+    assert says_nothing_of_the_patient(stream)

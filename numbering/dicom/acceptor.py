@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from dataclasses import dataclass
 from typing import cast
@@ -18,7 +19,7 @@ from numbering.dicom.limits import Pace, Slot, Slots, Watermark
 from numbering.dicom.spool import Spool
 from numbering.dicom.storing import Storing
 from numbering.dicom.upper import Checkpoint, StoringProvider
-from numbering.logs import logger
+from numbering.logs import bind, logger
 
 log = logger(__name__)
 
@@ -45,6 +46,8 @@ class AcceptedAssociation(Association):
 
     def __init__(self, ae: AE, rules: Rules, peer: str) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
+        self.number = secrets.token_hex(8)
+        """Names it in every line of the log."""
         self._rules = rules
         self._peer = peer
         self._slot = Slot(None)
@@ -59,15 +62,16 @@ class AcceptedAssociation(Association):
 
     def run_reactor(self) -> None:
         """The thread of the association."""
-        try:
-            super().run_reactor()
-        finally:
-            if self._slot.file is not None:
-                metrics.ASSOCIATIONS.dec()
-            self._slot.release()
-            self.dul.kill_dul()
-            self.dul.join()
-            self._storing.end()
+        with bind(association=self.number, peer=self._peer):
+            try:
+                super().run_reactor()
+            finally:
+                if self._slot.file is not None:
+                    metrics.ASSOCIATIONS.dec()
+                self._slot.release()
+                self.dul.kill_dul()
+                self.dul.join()
+                self._storing.end()
 
     def refusal(self) -> Refusal | None:
         """Why this association is refused; None when it is let in, and then it has a slot."""

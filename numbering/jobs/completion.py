@@ -153,6 +153,7 @@ def _add(session: Session, part: Part, current: Job | None) -> None:
     log.info(
         "a job is made",
         job=job.id,
+        study_instance_uid=job.study_uid,
         series_instance_uid=job.series_uid,
         part=job.part,
         revision=job.revision,

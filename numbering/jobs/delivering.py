@@ -194,6 +194,7 @@ def _record(node: Node, load: Load, sent: Sent, following: Load | None) -> None:
     say(
         "delivered" if arrived else "not delivered",
         job=load.job_id,
+        study_instance_uid=load.study_uid,
         sop_instance_uid=load.sop_uid,
         state=state,
         answer=sent.text,

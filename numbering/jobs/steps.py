@@ -31,6 +31,7 @@ from numbering.jobs.priors import deliveries_wanted
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.logs import bind, logger
+from numbering.metrics import STEP_SECONDS
 from numbering.pipelines import card_named
 from numbering.result import NumberingResult, Origin, Status
 from numbering.route import Assignment
@@ -45,7 +46,7 @@ def number_job(node: Node, job_id: str) -> None:
     claim = claim_job(node.engine, job_id, State.QUEUED, node.settings.lease_seconds)
     if claim is None:
         return
-    with bind(job=job_id, attempt=claim.attempt):
+    with bind(**_context(node, claim)):
         if _attempt(node, claim, lambda: _infer_and_store(node, claim), "numbering"):
             encode_job(node, job_id)
 
@@ -55,8 +56,16 @@ def encode_job(node: Node, job_id: str) -> None:
     claim = claim_job(node.engine, job_id, State.INFERRED, node.settings.lease_seconds)
     if claim is None:
         return
-    with bind(job=job_id, attempt=claim.attempt):
+    with bind(**_context(node, claim)):
         _attempt(node, claim, lambda: _encode_and_store(node, claim), "encoding")
+
+
+def _context(node: Node, claim: Claim) -> dict[str, object]:
+    """What every line of this step says."""
+    with reading(node.engine) as session:
+        job = session.get_one(Job, claim.id)
+        uids = {"study_instance_uid": job.study_uid, "series_instance_uid": job.series_uid}
+    return {"job": claim.id, "attempt": claim.attempt, **uids}
 
 
 def _attempt(node: Node, claim: Claim, work: Callable[[], None], what: str) -> bool:
@@ -74,7 +83,9 @@ def _attempt(node: Node, claim: Claim, work: Callable[[], None], what: str) -> b
     except ClaimLost:
         log.warning(f"{what} came too late: the row belongs to somebody else now, what was done is dropped")
         return False
-    log.info(f"{what} done", seconds=round((now() - started).total_seconds(), 3))
+    seconds = (now() - started).total_seconds()
+    STEP_SECONDS.labels(what).observe(seconds)
+    log.info(f"{what} done", seconds=round(seconds, 3))
     return True
 
 

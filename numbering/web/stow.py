@@ -15,13 +15,14 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from numbering.audit.message import Peer
+from numbering.logs import logger
 from numbering.uids import InvalidUID, checked_uid
 from numbering.web.access import may
 from numbering.web.keys import Key, Scope
 from numbering.web.multipart import Limits, Malformed, NotDICOM, TooLarge, boundary_of, read_parts
 from numbering.web.state import Web, address_of, web_of
 from numbering.web.stored import response_of, status_of
-from numbering.web.taking import Taking
+from numbering.web.taking import WAY, Taking
 
 DICOM_JSON = "application/dicom+json"
 ANSWERED = frozenset({"*/*", "application/*", DICOM_JSON, "application/json"})
@@ -29,6 +30,7 @@ FULL_SECONDS, BUSY_SECONDS = 60, 5
 """When to come again: the disk is nearly full, or others are sending."""
 REFUSALS: dict[type[Exception], int] = {Malformed: 400, TooLarge: 413, NotDICOM: 415, TimeoutError: 408}
 
+log = logger(__name__)
 router = APIRouter(tags=["STOW-RS"])
 body = {
     "requestBody": {
@@ -89,7 +91,7 @@ async def _store(request: Request, key: Key, study: str) -> JSONResponse:
     finally:
         web.uploads -= 1
         taking.close()
-        await run_in_threadpool(_audit, web, sender, taking)
+        await run_in_threadpool(_report, web, sender, taking)
     if not taking.outcomes:
         raise HTTPException(400, "the body holds no object")
     status = status_of(taking.outcomes)
@@ -129,7 +131,9 @@ async def _arriving(request: Request, idle_seconds: float) -> AsyncIterator[byte
             return
 
 
-def _audit(web: Web, peer: Peer, taking: Taking) -> None:
-    """One record for each study and result."""
+def _report(web: Web, peer: Peer, taking: Taking) -> None:
+    """A line in the log for each study, and a record in the audit trail for each study and result."""
     for (study, success), classes in taking.studies().items():
+        if success:
+            log.info("objects received", way=WAY, key=peer.ae_title, study_instance_uid=study, objects=classes.total())
         web.trail.transferred("in", study, classes, peer, success)

@@ -103,7 +103,8 @@ class Taking:
     def _tell(self, ids: Identified, kept: Kept, size: int) -> None:
         OBJECTS_RECEIVED.labels(WAY, kept.value).inc()
         BYTES_RECEIVED.labels(WAY).inc(size)
-        log.info(
+        say = log.debug if kept is Kept.STORED else log.info  # the assembler tells of each one that is new
+        say(
             "object received",
             way=WAY,
             key=self._sender.ae_title,
