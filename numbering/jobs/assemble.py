@@ -6,7 +6,7 @@ When a series is complete is decided in `numbering.jobs.completion`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import delete, select
@@ -17,11 +17,11 @@ from numbering.dicom.read import read_header
 from numbering.dicom.same import content_digest
 from numbering.dicom.spool import Arrival, Kind
 from numbering.errors import NumberingError, Reason, ReasonCode
-from numbering.jobs.models import AnnouncedInstance, InstanceRow, Job, SeriesRow, now
+from numbering.jobs.models import AnnouncedInstance, InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.parts import INCOMPLETE_PART, object_part
 from numbering.jobs.priors import note_arrivals
-from numbering.jobs.states import State
+from numbering.jobs.states import Removal, State
 from numbering.jobs.store import writing
 from numbering.jobs.tally import count
 from numbering.logs import logger, place_of
@@ -80,6 +80,7 @@ def _take(node: Node, arrivals: Iterable[Arrival]) -> None:
             kind=header.kind,
             sop_instance_uid=arrival.sop_instance_uid,
             series_instance_uid=arrival.series_instance_uid,
+            study_instance_uid=arrival.study_instance_uid,
             reason=header.reason.text if header.reason else None,
         )
 
@@ -122,7 +123,12 @@ def _conflict(arrival: Arrival) -> Reason:
 
 def _note(node: Node, session: Session, arrival: Arrival, path: Path, header: _Header) -> SeriesRow | None:
     """Make the arrival's row; the series of which it changes the count."""
+    if header.kind == "image" and session.get(ObjectRow, arrival.sop_instance_uid) is not None:
+        header = replace(header, kind="own")  # on its way somebody wrote another manufacturer into it
     known = session.get(InstanceRow, (arrival.sop_instance_uid, arrival.digest)) or _known_again(session, arrival, path)
+    if known is not None and known.removal and _dropped(node, known.kind):
+        known.removal = Removal.MARKED.value
+        return None
     if known is not None:
         return _back(session, known, path) if known.removal else None  # else the same bytes again: nothing is new
     session.add(_row(node, arrival, path, header))
@@ -146,7 +152,14 @@ def _row(node: Node, arrival: Arrival, path: Path, header: _Header) -> InstanceR
         series_related_instances=image.series_related_instances if image else None,
         acquisition_number=image.acquisition_number if image else None,
         images_in_acquisition=image.images_in_acquisition if image and image.frames == 1 else None,
+        removal=Removal.MARKED.value if _dropped(node, header.kind) else None,
+        content_digest=content_digest(path) if _dropped(node, header.kind) else None,
     )
+
+
+def _dropped(node: Node, kind: str) -> bool:
+    """Whether the file of such an object is removed as soon as note was taken of it."""
+    return kind == "own" and node.settings.own_results == "drop"
 
 
 def _known_again(session: Session, arrival: Arrival, path: Path) -> InstanceRow | None:
