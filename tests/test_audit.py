@@ -184,7 +184,7 @@ def test_the_trail_is_for_its_owner_alone(tmp_path: Path) -> None:
     trail_in(tmp_path).accessed("1.2.3", CLASSES, patient_id="P1")
     folder = tmp_path / "audit"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (*files(folder), folder / "key")} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
 def test_a_record_is_on_the_disk_before_the_call_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,6 +255,14 @@ def test_what_a_power_cut_left_of_a_line_is_cut_off_and_the_chain_goes_on(tmp_pa
     write_records(tmp_path, 1)
     records = list(Journal(tmp_path / "audit").records())
     assert [(record.number, record.sound) for record in records] == [(1, True), (2, True), (3, True)]
+
+
+def test_a_spoilt_last_line_is_seen_and_does_not_end_the_trail(tmp_path: Path) -> None:
+    write_records(tmp_path, 2)
+    (path,) = files(tmp_path / "audit")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b"spoilt\n")
+    write_records(tmp_path, 2)
+    assert [record.sound for record in Journal(tmp_path / "audit").records()] == [True, False, False, True]
 
 
 def test_there_is_a_file_for_each_day_and_one_chain_over_all_even_when_the_clock_goes_back(

@@ -129,3 +129,21 @@ def test_a_wrong_address_stops_the_start(url: str) -> None:
 def test_ports_are_those_of_the_standard_unless_said_otherwise(url: str, place: tuple[str, int]) -> None:
     repository = syslog.Repository.of(url)
     assert (repository.host, repository.port) == place
+
+
+def test_a_missing_certificate_costs_the_copy_and_not_the_record(tmp_path: Path) -> None:
+    with spoken() as said:
+        trail_to(tmp_path, "tls://localhost", audit_syslog_ca_file=str(tmp_path / "none.pem")).started("receive")
+    assert [record.sound for record in Journal(tmp_path / "audit").records()] == [True]
+    assert "an audit record could not be written" in said.getvalue()
+
+
+def test_a_full_disk_costs_the_record_and_not_the_copy(tmp_path: Path) -> None:
+    (tmp_path / "audit").write_text("a file where the folder should be")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as repository:
+        repository.bind(("127.0.0.1", 0))
+        repository.settimeout(20)
+        trail = trail_to(tmp_path, f"udp://127.0.0.1:{repository.getsockname()[1]}")
+        trail.started("receive")
+        assert faults(message_in(repository.recv(2**16))) == []
+        trail.stopped("receive")

@@ -41,6 +41,16 @@ class Record:
     sound: bool
 
 
+@dataclass(frozen=True)
+class _End:
+    """The end of the newest file as this process left it; while its size is the same, nobody else has written."""
+
+    path: Path
+    size: int
+    number: int
+    chain: str
+
+
 class Journal:
     """The audit folder of a node. Any number of processes and threads may append."""
 
@@ -48,6 +58,7 @@ class Journal:
         self.folder = folder
         self._key = hmac.digest(key_of(folder), b"chain", "sha256")
         self._turn = threading.Lock()
+        self._end: _End | None = None
 
     def append(self, message: str) -> None:
         """Write one record; when this returns it is on the disk."""
@@ -55,14 +66,14 @@ class Journal:
             path = self._current()
             number, chain = self._last()
             number += 1
-            text = {"n": number, "chain": _chained(self._key, chain, number, message), "message": message}
+            chain = _chained(self._key, chain, number, message)
+            text = {"n": number, "chain": chain, "message": message}
             new = not path.exists()
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(descriptor, json.dumps(text, ensure_ascii=False).encode() + b"\n")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+                file.write(json.dumps(text, ensure_ascii=False).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+                self._end = _End(path, file.tell(), number, chain)
             if new:
                 _sync(self.folder)
 
@@ -86,7 +97,7 @@ class Journal:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with (self.folder / LOCK_FILE).open("a") as file:
+        with os.fdopen(os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -97,11 +108,13 @@ class Journal:
 
     def _last(self) -> tuple[int, str]:
         """Number and chain of the last whole record. What a power cut left of an unfinished line is cut off."""
-        for path in reversed(files(self.folder)):
+        newest, end = files(self.folder), self._end
+        if end is not None and newest[-1:] == [end.path] and end.path.stat().st_size == end.size:
+            return end.number, end.chain
+        for path in reversed(newest):
             line = _last_line(path)
             if line:
-                found = json.loads(line)
-                return int(found["n"]), str(found["chain"])
+                return _told(line)
         return 0, FIRST
 
 
@@ -112,6 +125,15 @@ def files(folder: Path) -> list[Path]:
 
 def _chained(key: bytes, before: str, number: int, message: str) -> str:
     return hmac.digest(key, f"{before}\n{number}\n{message}".encode(), "sha256").hex()
+
+
+def _told(line: bytes) -> tuple[int, str]:
+    """Number and chain of a line; of one that was spoilt those of a new beginning, which `records` shows as a break."""
+    try:
+        found = json.loads(line)
+        return int(found["n"]), str(found["chain"])
+    except (ValueError, KeyError, TypeError):
+        return 0, FIRST
 
 
 def _last_line(path: Path) -> bytes:

@@ -40,6 +40,7 @@ class AuditTrail:
         self._journal: Journal | None = None
         self._pseudonyms: Pseudonyms | None = None
         self._syslog: Syslog | None = None
+        self._lock = threading.Lock()
 
     def begin_transfer(
         self,
@@ -147,8 +148,10 @@ class AuditTrail:
     def stopped(self, room: str) -> None:
         """A room of the node stops; what still waits for syslog is given a moment."""
         self._tell(lambda: message.application(self._source, room, starts=False))
-        if self._syslog is not None:
-            self._syslog.close()
+        with self._lock:
+            sender, self._syslog = self._syslog, None
+        if sender is not None:
+            sender.close()
 
     def _study(self, study_instance_uid: str, sop_classes: Mapping[str, int], patient_id: str) -> Study:
         if not patient_id:
@@ -167,14 +170,27 @@ class AuditTrail:
     def _tell(self, build: Callable[[], ET.Element]) -> None:
         try:
             line = message.serialised(build())
-            if self._journal is None:
-                self._journal = Journal(self._settings.audit)
-                self._syslog = syslog(self._settings)
-            self._journal.append(line)
-            if self._syslog is not None:
-                self._syslog.send(line)
         except Exception as error:  # noqa: BLE001 - the node goes on numbering; the log says that a record is missing
             log.error("an audit record could not be written", error=error)
+            return
+        for keep in (self._write, self._copy):
+            try:
+                keep(line)
+            except Exception as error:  # noqa: BLE001 - likewise; where the disk is full, the copy still goes out
+                log.error("an audit record could not be written", to=keep.__name__.strip("_"), error=error)
+
+    def _write(self, line: str) -> None:
+        with self._lock:
+            if self._journal is None:
+                self._journal = Journal(self._settings.audit)
+        self._journal.append(line)
+
+    def _copy(self, line: str) -> None:
+        with self._lock:
+            if self._syslog is None:
+                self._syslog = syslog(self._settings)
+        if self._syslog is not None:
+            self._syslog.send(line)
 
 
 def trail(settings: Settings) -> AuditTrail:
