@@ -294,6 +294,19 @@ def test_an_announcement_taken_twice_changes_nothing(house: House) -> None:
         assert len(session.scalars(select(AnnouncedInstance)).all()) == 1
 
 
+def test_the_same_announcement_again_does_not_prolong_the_wait(house: House) -> None:
+    house.announce(STUDY, films(1, 2))
+    house.receive(film(house, 1))
+    house.assemble()
+    house.announce(STUDY, films(1, 2))
+    house.take()
+    assert house.only().state == State.HELD
+    house.age_series(LATER_THAN_INCOMPLETE)
+    house.announce(STUDY, films(1, 2))
+    house.take()
+    assert house.only().state == State.QUEUED
+
+
 def test_an_update_is_visible_and_no_new_work(house: House) -> None:
     house.receive(film(house, 1))
     house.assemble()

@@ -353,6 +353,9 @@ def test_a_study_that_returns_is_kept_anew_and_is_no_new_work(house: House, wall
     assert house.receive(sent_by(house, film_path, ae_title) if ae_title else film_path) is Kept.STORED
     house.assemble()
     house.work()
+    assert house.receive(film_path) is Kept.ALREADY_STORED
+    house.assemble()
+    house.work()
     assert house.rows(superseded=True) == [before]
     assert names(house, "1.2.1.1") == 2
     days(wall, 29)
@@ -361,6 +364,15 @@ def test_a_study_that_returns_is_kept_anew_and_is_no_new_work(house: House, wall
     days(wall, 2)
     clean(house)
     assert received(house) == set()
+
+
+def test_an_announcement_of_a_removed_series_is_no_reason_to_wait_for_it(house: House, wall: Clock) -> None:
+    finished(house, "1.2")
+    days(wall, 31)
+    clean(house)
+    house.announce("1.2", {"1.2.1": ["1.2.1.1", "1.2.1.2"]}, source="ian")
+    house.take()
+    assert house.only().state == State.ENCODED
 
 
 def test_a_returning_object_with_other_content_is_a_new_revision(house: House, wall: Clock) -> None:
