@@ -50,7 +50,7 @@ def echo_web(destination: WebDestination, timeouts: Timeouts) -> Echoed:
             status = client.options(f"{destination}/studies").status_code
     except (TLSFileError, CredentialsError) as error:
         return Echoed(Outcome.UNREACHABLE, f"{destination}: {error}")
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Echoed(Outcome.UNREACHABLE, f"{destination} cannot be reached: {_why(error)}")
     if status in (401, 403, 407):
         return Echoed(Outcome.REFUSED, f"{destination} does not let us in (HTTP {status}): check the credentials' file")
@@ -87,7 +87,7 @@ def _store(client: httpx.Client, batch: Sequence[Outgoing], destination: WebDest
             answer = _limited(response)
         finally:
             response.close()
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         text = f"{destination} cannot be reached: {_why(error)}"
         yield from (_not_let_in(file, text) for file in batch)
         return
@@ -154,7 +154,7 @@ def _not_let_in(file: Outgoing, why: str) -> Sent:
     return Sent(file.path, uid, Outcome.UNREACHABLE, f"{uid}: {why}", temporary=True, connected=False)
 
 
-def _why(error: httpx.HTTPError) -> str:
+def _why(error: Exception) -> str:
     """The kind of error; the text of a foreign one may quote what was sent."""
     return type(error).__name__
 

@@ -22,7 +22,7 @@ from numbering.logs import logger
 
 FAILURES = 3
 """Rounds in a row in which the destination answered and took nothing for now, after which it is left alone."""
-TRIAL_SECONDS = 120.0
+TRIAL_SECONDS = 60.0
 """Whoever asks whether a destination is back has so long for it; then somebody else may."""
 
 log = logger(__name__)

@@ -45,7 +45,7 @@ def _ahead(session: Session, *, lock: bool = False) -> list[Row]:
     rows: list[Row] = []
     waiting: list[tuple[type[Row], ColumnElement[bool] | None]] = [
         (Job, Job.state.in_([*UNFINISHED, State.HELD])),
-        (Delivery, Delivery.state.in_([DeliveryState.QUEUED, DeliveryState.SENDING])),
+        (Delivery, Delivery.state.in_([DeliveryState.QUEUED, DeliveryState.SENDING]) | _uncommitted()),
         (DestinationRow, None),
     ]
     for model, condition in waiting:
@@ -54,6 +54,11 @@ def _ahead(session: Session, *, lock: bool = False) -> list[Row]:
             ahead = ahead.where(condition)
         rows += session.scalars(ahead.with_for_update(skip_locked=True) if lock else ahead.limit(1))
     return rows
+
+
+def _uncommitted() -> ColumnElement[bool]:
+    """A delivery that waits for the answer to storage commitment."""
+    return (Delivery.state == DeliveryState.DELIVERED) & Delivery.wants_commitment
 
 
 def _bring_back(row: Row) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
+from numbering.dicom.deliver import check
 from numbering.jobs.commitments import ask_due, forget_old
 from numbering.jobs.deliveries import work_waits
 from numbering.jobs.delivering import deliver_due
@@ -27,13 +28,19 @@ class Lines:
     """The lines of one process."""
 
     def __init__(self, node: Node) -> None:
-        self._stopping = threading.Event()
+        self._node, self._stopping = node, threading.Event()
         self._lines = {each.name: Line(node, each.name, self._stopping) for each in node.settings.every_destination}
 
     def start(self) -> None:
-        """Start a thread for each destination."""
-        for line in self._lines.values():
+        """Start a thread for each destination; what is wrong with one is logged, and stops no other."""
+        for name, line in self._lines.items():
             line.start()
+            destination = self._node.settings.destination(name)
+            try:
+                if destination is not None:
+                    check(destination.peer)
+            except ValueError as error:
+                log.error("a destination cannot be used", destination=name, reason=str(error))
 
     def wake(self, destination: str) -> None:
         """Something waits for this destination; one that is no longer in the settings has no line."""
