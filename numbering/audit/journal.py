@@ -78,8 +78,11 @@ class Journal:
                 _sync(self.folder)
 
     def records(self) -> Iterator[Record]:
-        """All records, oldest first, each checked against the one before it."""
-        chain, number = FIRST, 0
+        """All records, oldest first, each checked against the one before it.
+
+        The first one here is taken as it is where its number says that older files were removed.
+        """
+        chain, number, begun = FIRST, 0, False
         for path in files(self.folder):
             with path.open("rb") as file:
                 for line in file:
@@ -89,10 +92,11 @@ class Journal:
                     except (ValueError, KeyError, TypeError):
                         yield Record(path, number, line.decode(errors="replace").strip(), sound=False)
                         continue
-                    sound = told[0] == number + 1 and hmac.compare_digest(
+                    follows = told[0] == number + 1 and hmac.compare_digest(
                         told[1], _chained(self._key, chain, told[0], told[2])
                     )
-                    number, chain = told[0], told[1]
+                    sound = follows or (not begun and told[0] > 1)
+                    (number, chain, _), begun = told, True
                     yield Record(path, number, told[2], sound)
 
     @contextmanager

@@ -36,7 +36,13 @@ def audit(
         if (start is None or (entry.time is not None and entry.time >= start))
         and (study is None or entry.study_instance_uid == study)
     ]
-    told = {"sound": not broken, "records": len(entries), "entries": [entry.as_dict() for entry in shown]}
+    first = entries[0].number if entries else 1
+    told = {
+        "sound": not broken,
+        "first": first,
+        "records": len(entries),
+        "entries": [entry.as_dict() for entry in shown],
+    }
     emit(json.dumps(told, indent=2, ensure_ascii=False), json_target)
     if json_target != "-":
         table = Table("", "Time", "Event", "Who", "Study", "Objects", "Detail")
@@ -46,9 +52,11 @@ def audit(
             uid = entry.study_instance_uid and "…" + entry.study_instance_uid[-12:]
             table.add_row(mark, entry.at, what, " → ".join(entry.who), uid, str(entry.objects or ""), entry.detail)
         out.print(table)
+    if first > 1:
+        err.print(f"the trail here begins with record {first}: older files were removed")
     if broken:
-        first = broken[0].number
-        err.print(f"the trail was altered: {len(broken)} records do not follow, the first after record {first - 1}")
+        after = broken[0].number - 1
+        err.print(f"the trail was altered: {len(broken)} records do not follow, the first after record {after}")
         raise typer.Exit(1)
 
 
