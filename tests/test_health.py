@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from numbering.jobs.redis import redis_command, socket_path
-from numbering.web.access import _loopback
+from numbering.web.access import loopback
 from numbering.web.keys import Scope
 from tests.web import RunningWeb, running_web
 
@@ -92,7 +92,7 @@ def test_a_disk_below_the_watermark_is_named(tmp_path: Path) -> None:
 
 def test_health_and_readiness_need_no_key_from_this_machine_and_one_from_elsewhere(web, monkeypatch) -> None:
     assert web.client().get("/health").status_code == 200
-    monkeypatch.setattr("numbering.web.access._loopback", lambda address: False)
+    monkeypatch.setattr("numbering.web.access.loopback", lambda address: False)
     assert [web.client().get(path).status_code for path in ("/health", "/ready")] == [401, 401]
     assert [web.client(Scope.READ).get(path).status_code for path in ("/health", "/ready")] == [200, 200]
     assert web.client(Scope.STORE).get("/health").status_code == 403
@@ -100,7 +100,7 @@ def test_health_and_readiness_need_no_key_from_this_machine_and_one_from_elsewhe
 
 def test_a_header_that_claims_this_machine_is_not_believed(web: RunningWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    monkeypatch.setattr("numbering.web.access._loopback", lambda address: bool(seen.append(address)))
+    monkeypatch.setattr("numbering.web.access.loopback", lambda address: bool(seen.append(address)))
     headers = {"X-Forwarded-For": "10.1.2.3", "Forwarded": "for=10.1.2.3", "X-Real-IP": "10.1.2.3"}
     assert web.client().get("/health", headers=headers).status_code == 401
     assert seen == ["127.0.0.1"]
@@ -111,4 +111,4 @@ def test_a_header_that_claims_this_machine_is_not_believed(web: RunningWeb, monk
     [("127.0.0.1", True), ("::1", True), ("127.8.8.8", True), ("10.0.0.1", False), ("", False), ("localhost", False)],
 )
 def test_this_machine_is_told_by_address(address: str, here: bool) -> None:
-    assert _loopback(address) is here
+    assert loopback(address) is here

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import Engine, select
+from typer.testing import CliRunner
 
+from numbering.cli import app
 from numbering.jobs import webhooks
 from numbering.jobs.models import Delivery, Job, Notice, ObjectRow, now
 from numbering.jobs.notices import announce
@@ -225,6 +227,20 @@ def test_without_attempts_left_it_waits_for_a_person_who_can_restart_it(engine, 
     assert webhooks.tell_next(engine, few, hook)
     with pytest.raises(IllegalTransition):
         webhooks.restart(engine, row.id)
+
+
+def test_the_command_lists_what_was_given_up_and_restarts_it(engine, waiting, peer, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("NUMBERING_DATA", str(tmp_path))
+    monkeypatch.setattr("numbering.cli.logs.configure", lambda level: None)  # the runner's streams end with it
+    settings, hook = waiting
+    peer.status = 500
+    webhooks.tell_next(engine, settings.model_copy(update={"webhook_attempts": 1}), hook)
+    (listed,) = json.loads(CliRunner().invoke(app, ["notices", "list", "--json", "-"]).stdout)
+    assert (listed["webhook"], listed["event"], listed["answer"]) == ("ris", "failed", "answered 500")
+    assert CliRunner().invoke(app, ["notices", "restart", listed["notice"]]).exit_code == 0
+    assert notices(engine)[0].state == "queued"
+    assert CliRunner().invoke(app, ["notices", "restart", listed["notice"]]).exit_code == 1
+    assert CliRunner().invoke(app, ["notices", "restart", "none"]).exit_code == 1
 
 
 def test_a_redirect_is_no_success(engine, waiting, peer) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from numbering import logs
-from numbering.cli import audit, backup, jobs, keys, machine, model, node, priors, rooms
+from numbering.cli import audit, backup, jobs, keys, machine, model, node, notices, priors, rooms
 
 app = typer.Typer(
     name="numbering",
@@ -48,3 +48,4 @@ for command, name, example in (
 app.add_typer(model.models_app, name="models")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(jobs.jobs_app, name="jobs")
+app.add_typer(notices.notices_app, name="notices")

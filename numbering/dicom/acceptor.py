@@ -46,15 +46,14 @@ class AcceptedAssociation(Association):
 
     def __init__(self, ae: AE, rules: Rules, peer: str) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
-        self.number = secrets.token_hex(8)
-        """Names it in every line of the log."""
+        self._number = secrets.token_hex(8)
         self._rules = rules
         self._peer = peer
         self._slot = Slot(None)
         storing = Storing(rules.spool, rules.watermark, rules.maximum_object_bytes, self._report)
         self._storing = storing
         self.acse = _Doorkeeper(self)
-        provider = StoringProvider(self, storing, rules.pace, peer, rules.maximum_pdu_bytes)
+        provider = StoringProvider(self, storing, rules.pace, peer, self._number, rules.maximum_pdu_bytes)
         self.dul = provider
         self.acse_timeout, self.network_timeout = ae.acse_timeout, ae.network_timeout  # now of this provider's timers
         self._reactor_checkpoint = Checkpoint(provider.news)
@@ -62,7 +61,7 @@ class AcceptedAssociation(Association):
 
     def run_reactor(self) -> None:
         """The thread of the association."""
-        with bind(association=self.number, peer=self._peer):
+        with bind(association=self._number, peer=self._peer):
             try:
                 super().run_reactor()
             finally:

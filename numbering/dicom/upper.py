@@ -140,8 +140,12 @@ class _Leave(Exception):
 class StoringProvider(DULServiceProvider):
     """The upper layer of one association."""
 
-    def __init__(self, assoc: Association, storing: Storing, pace: Pace, peer: str, maximum_pdu_bytes: int) -> None:
+    def __init__(
+        self, assoc: Association, storing: Storing, pace: Pace, peer: str, number: str, maximum_pdu_bytes: int
+    ) -> None:
+        """``number`` names the association in every line of the log."""
         super().__init__(assoc)
+        self._number = number
         self.news = threading.Event()
         self.to_user_queue = _Telling(self.news)
         self._idle_timer, self.artim_timer = MonotonicTimer(60), MonotonicTimer(30)
@@ -186,7 +190,7 @@ class StoringProvider(DULServiceProvider):
 
     def run_reactor(self) -> None:
         """Wait, read, act, until the association is over."""
-        with bind(association=self.assoc.number, peer=self._peer):
+        with bind(association=self._number, peer=self._peer):
             self._run()
 
     def _run(self) -> None:

@@ -36,11 +36,12 @@ def may(scope: Scope) -> Callable[..., object]:
 
 async def here_or_reader(request: Request) -> None:
     """A dependency: whoever asks from this very machine, or has a key that may read."""
-    if not _loopback(address_of(request)):
+    if not loopback(address_of(request)):
         await _checked(request, Scope.READ)
 
 
-def _loopback(address: str) -> bool:
+def loopback(address: str) -> bool:
+    """Whether this is an address of this very machine."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

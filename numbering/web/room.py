@@ -16,6 +16,7 @@ from numbering.jobs.node import Node
 from numbering.jobs.supervisor import tell_ready
 from numbering.logs import logger
 from numbering.settings import Settings
+from numbering.web.access import loopback
 from numbering.web.app import web_of_node
 from numbering.web.connections import Doorkeeper
 from numbering.web.guard import HEAD_BYTES
@@ -78,6 +79,8 @@ def server_of(node: Node) -> uvicorn.Server:
     secure = bool(settings.web_certificate_file or settings.web_key_file)
     door = Doorkeeper(settings.web_connections_per_address, settings.web_idle_seconds)
     log.info("HTTP", host=settings.web_host, port=settings.web_port, tls=secure)
+    if not secure and not loopback(settings.web_host):
+        log.warning("HTTP without TLS: keys and films cross the network in the clear unless a proxy sees to it")
     return _Server(
         uvicorn.Config(
             web_of_node(node),
