@@ -22,8 +22,10 @@ IMPLEMENTATION_VERSION_NAME = "NUMBERING"
 PREAMBLE = b"\0" * 128 + b"DICM"
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 """Transfer syntaxes whose data set is deflated as a whole (PS3.5 A.5, A.7, A.11)."""
-INFLATED_LIMIT = 4 * 2**30
-"""Bytes that a deflated data set may grow to; more is taken for an attack."""
+INFLATED_LIMIT = 2**30
+"""Bytes that a deflated data set may grow to; more is taken for an attack. A whole-spine film has 10⁸."""
+PIECE = 2**20
+"""Bytes that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -86,28 +88,28 @@ def split(data: bytes) -> Part10:
         raise ValueError("the file meta information cannot be parsed (PS3.10 7.1)") from None
 
 
-def inflate(data: bytes, limit: int) -> bytes:
-    """A deflated data set's bytes (RFC 1951); ``ValueError`` when broken, or larger than ``limit`` bytes."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        inflated = inflater.decompress(data, limit)
-    except zlib.error as error:
-        raise ValueError("the deflated data set is broken") from error
-    if inflater.unconsumed_tail:
-        raise ValueError(f"the deflated data set grows beyond {limit} bytes")
-    return inflated
-
-
 def refuse_bomb(file: BinaryIO) -> None:
-    """``ValueError`` when a file is deflated and grows beyond `INFLATED_LIMIT`, which pydicom does not look at.
+    """``ValueError`` when a file is deflated and broken, or grows beyond `INFLATED_LIMIT`.
 
-    Reads from the beginning and returns there.
+    pydicom does not look at that. Counts without keeping what comes out; reads from the beginning and returns there.
     """
     read_preamble(file, force=True)
     syntax = _read_file_meta_info(file).get("TransferSyntaxUID")
     if syntax in DEFLATED:
-        inflate(file.read(), INFLATED_LIMIT)
+        _count_inflated(file)
     file.seek(0)
+
+
+def _count_inflated(file: BinaryIO) -> None:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    size = 0
+    while data := inflater.unconsumed_tail or file.read(PIECE):
+        try:
+            size += len(inflater.decompress(data, PIECE))
+        except zlib.error:
+            raise ValueError("the deflated data set is broken") from None
+        if size > INFLATED_LIMIT:
+            raise ValueError(f"the deflated data set grows beyond {INFLATED_LIMIT} bytes")
 
 
 def parse(data: bytes) -> Dataset:

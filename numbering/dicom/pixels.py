@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.uid import RLELossless
 
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.codestream import FrameSize, frame_size
 from numbering.dicom.part10 import parse
 from numbering.errors import QuarantinedInput, ReasonCode
 from numbering.study import Image, Radiograph, Series
@@ -52,6 +54,8 @@ def stored_values(ds: Dataset) -> NDArray[Any]:
     decoder = get_decoder(ds.file_meta.TransferSyntaxUID)
     if not decoder.is_encapsulated:
         return decoder.as_array(ds)[0]
+    if decoder.UID != RLELossless:
+        _check_frames(ds)
     errors = []
     for plugin in RLE_PLUGINS if RLELossless == decoder.UID else PLUGINS:
         if plugin not in decoder.available_plugins:
@@ -121,6 +125,15 @@ def _check_size(ds: Dataset) -> None:
     sizes += [int(ds.get(word) or 1) for word in ("NumberOfFrames", "SamplesPerPixel")]
     if min(sizes) < 1 or math.prod(sizes) > SAMPLES_LIMIT:
         raise ValueError(f"{' × '.join(map(str, sizes))} samples: expected 1…{SAMPLES_LIMIT}")
+
+
+def _check_frames(ds: Dataset) -> None:
+    """No decoder gets a frame that claims another size than the header does."""
+    expected = FrameSize(int(ds.Rows), int(ds.Columns), int(ds.get("SamplesPerPixel") or 1))
+    for frame in generate_frames(ds.PixelData, number_of_frames=int(ds.get("NumberOfFrames") or 1)):
+        found = frame_size(frame)
+        if found != expected:
+            raise ValueError(f"a frame claims {found}: expected {expected}")
 
 
 def _split_frames(values: NDArray[Any], ds: Dataset) -> list[NDArray[Any]]:
