@@ -116,7 +116,7 @@ class Journal:
             durable.close(self._file.descriptor)
             self._file = None
         name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._numbers)}"
-        part = self._folder / f"{name}.part"
+        part = self._folder / f"{os.getpid()}-{name}.part"
         descriptor = durable.create(part)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # before it has its name: whoever reads removes files without a lock

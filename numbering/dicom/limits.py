@@ -107,8 +107,9 @@ class Pace:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 (due,) = _PLACE.unpack_from(self._map, place)
-                # A time far ahead was written before the machine was started again.
-                due = max(due if due - now < 3600 else 0.0, now - BURST_SECONDS) + self._interval
+                if due - now > 60 + 100 * self._interval:  # written before the machine was started again
+                    due = 0.0
+                due = max(due, now - BURST_SECONDS) + self._interval
                 _PLACE.pack_into(self._map, place, due)
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
