@@ -67,7 +67,7 @@ class _Header:
 
 
 def _take(node: Node, arrivals: Iterable[Arrival]) -> None:
-    read = [(arrival, path, _read(path, arrival)) for arrival in arrivals for path in [_path(node, arrival)]]
+    read = [(arrival, path, _read(path, arrival)) for arrival in arrivals for path in [node.spool.path(arrival)]]
     with writing(node.engine) as session:
         opened = [_note(node, session, *each) for each in read]
         note_arrivals(node, session, [arrival for arrival, _, _ in read])
@@ -83,17 +83,6 @@ def _take(node: Node, arrivals: Iterable[Arrival]) -> None:
             study_instance_uid=arrival.study_instance_uid,
             reason=header.reason.text if header.reason else None,
         )
-
-
-def _path(node: Node, arrival: Arrival) -> Path:
-    root, sop = node.spool.root, arrival.sop_instance_uid
-    match arrival.kind:
-        case Kind.STORED:
-            return root / arrival.study_instance_uid / arrival.series_instance_uid / f"{sop}.dcm"
-        case Kind.UPDATE:
-            return root / ".updates" / sop / f"{arrival.digest}.dcm"
-        case Kind.CONFLICT:
-            return root / ".quarantine" / sop / f"{arrival.digest}.dcm"
 
 
 def _read(path: Path, arrival: Arrival) -> _Header:
