@@ -126,3 +126,26 @@ def status(answer: bytes) -> int | None:
         return None
     at = answer.find(b"\0\0\x00\x09\x02\0\0\0")
     return int.from_bytes(answer[at + 8 : at + 10], "little") if at >= 0 else None
+
+
+def c_store(port: int, sop_class: str, sop_instance: str, transfer_syntax: str, data_set: bytes) -> int | str:
+    """Send one object as it is; the status of the answer, or why there is none."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(associate([Context(1, sop_class, [transfer_syntax])]))
+        answer = read_pdu(connection)
+        if 1 not in accepted(answer):
+            return "association rejected" if answer[:1] != bytes([ASSOCIATE_AC]) else "not accepted"
+        message = command(C_STORE, sop_class, sop_instance)
+        for sent in (
+            fragments(1, message, is_command=True, size=16000),
+            fragments(1, data_set, is_command=False, size=16000),
+        ):
+            connection.sendall(b"".join(sent))
+        answer = read_pdu(connection)
+        found = status(answer)
+        if found is None:
+            return "aborted" if answer[:1] == bytes([ABORT]) else "hung up"
+        connection.sendall(RELEASE)
+        read_pdu(connection)
+        return found

@@ -54,7 +54,7 @@ def stored_values(ds: Dataset) -> NDArray[Any]:
     decoder = get_decoder(ds.file_meta.TransferSyntaxUID)
     if not decoder.is_encapsulated:
         return decoder.as_array(ds)[0]
-    if decoder.UID != RLELossless:
+    if RLELossless != decoder.UID:
         _check_frames(ds)
     errors = []
     for plugin in RLE_PLUGINS if RLELossless == decoder.UID else PLUGINS:
