@@ -108,6 +108,21 @@ def test_a_peer_cannot_write_lines_of_its_own(node: RunningNode, title: bytes) -
     assert all(line.isprintable() for line in node.log.read_text().splitlines())
 
 
+def test_the_web_room_tells_what_all_rooms_counted(node: RunningNode) -> None:
+    key = Keys(node.settings.data).add("prometheus", [Scope.READ])
+    url = f"http://127.0.0.1:{node.settings.web_port}/metrics"
+    told = httpx.get(url, headers={"Authorization": f"Bearer {key}"}, trust_env=False).text
+    for line in (
+        'numbering_objects_received_total{kept="stored",way="c-store"} 1.0',
+        'numbering_objects_received_total{kept="stored",way="stow"} 1.0',
+        'numbering_associations{way="c-store"} 0.0',
+        'numbering_step_seconds_count{step="numbering"} 2.0',
+        'numbering_deliveries_total{destination="archive",outcome="delivered"} 4.0',
+        'numbering_jobs{state="delivered"} 2.0',
+    ):
+        assert line in told.splitlines(), told
+
+
 def test_nothing_of_the_patient_is_in_the_log_of_all_that(node: RunningNode) -> None:
     told = node.log.read_text()
     assert told

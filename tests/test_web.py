@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,12 +17,13 @@ import pytest
 import trustme
 
 from numbering.jobs.models import Delivery, Job, Notice, ObjectRow, now
+from numbering.jobs.redis import redis_url
 from numbering.jobs.store import reading, writing
 from numbering.web.keys import Scope
 from numbering.web.rates import Buckets, neighbourhood
 from tests.films import make_film
 from tests.results import numbered, result_of
-from tests.web import RunningWeb, running_web
+from tests.web import RunningWeb, free_port, running_web
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +306,37 @@ def test_a_half_configured_certificate_stops_the_start(tmp_path: Path) -> None:
     node = Node.of(Settings(data=tmp_path, web_certificate_file=str(tmp_path / "missing.pem")))
     with pytest.raises(TLSFileError, match="a certificate needs its key"):
         server_of(node).config.load()
+
+
+def test_the_web_room_runs_apart_and_stops_when_told(tmp_path: Path) -> None:
+    port = free_port()
+    ours = {
+        "BROKER_URL": redis_url(tmp_path),
+        "DATA": str(tmp_path),
+        "DISK_MINIMUM_MIB": "0",
+        "DISK_MINIMUM_PERCENT": "0",
+    }
+    environment = {**os.environ, **{f"NUMBERING_{name}": value for name, value in ours.items()}}
+    command = [sys.executable, "-m", "numbering", "web", "--port", str(port)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        ready = _answer_of(f"http://127.0.0.1:{port}/ready", process)
+        assert ready.json()["parts"] == {**dict.fromkeys(("database", "spool", "disk"), "ready"), "broker": NO_BROKER}
+    finally:
+        process.terminate()
+        code = process.wait(20)
+    assert code == 0
+
+
+def _answer_of(url: str, process: subprocess.Popen[bytes]) -> httpx.Response:
+    deadline = time.monotonic() + 60
+    while True:
+        assert process.poll() is None
+        try:
+            return httpx.get(url, trust_env=False)
+        except httpx.ConnectError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+NO_BROKER = "does not answer; rows wait in the database"
