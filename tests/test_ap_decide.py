@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numbering.pipelines.ap_xray.decide import CLOSER, FEATURES, Look, OperatingPoint, closer_regions, gather, posterior
+from numbering.pipelines.ap_xray.decide import CLOSER, FEATURES, Look, OperatingPoint, closer_regions, gather
 from numbering.pipelines.ap_xray.detector import Detections, decode, suppress
+from numbering.pipelines.ap_xray.lowest import SIX_LUMBAR_PREVALENCE, lowest
 
 L3, L4 = (102.0, 250.0, 158.0, 288.0), (100.0, 300.0, 160.0, 340.0)
 L5, S1 = (98.0, 350.0, 164.0, 392.0), (100.0, 402.0, 158.0, 440.0)
@@ -54,7 +55,7 @@ def test_a_body_below_speaks_against_and_one_above_for() -> None:
 def test_the_paper_s_failure_two_boxes_is_resolved_by_what_lies_below() -> None:
     """Figure 5c: the upper box has 87 %, the lower 53 %, and the lower one is L5."""
     evidence = gather([Look(seen((L4, 0.87), (L5, 0.53)), seen((L3, 0.9), (L5, 0.8)))], FILM_BOTTOM)
-    probabilities, _ = posterior([POINT.probability(one) for one in evidence])
+    probabilities = lowest([POINT.probability(one) for one in evidence]).either
     np.testing.assert_allclose(evidence[int(np.argmax(probabilities))].box, L5)
 
 
@@ -79,14 +80,28 @@ def test_nothing_seen_is_no_evidence() -> None:
 
 
 def test_candidates_compete_and_probabilities_sum_to_one() -> None:
-    both, none = posterior([0.9, 0.9])
-    assert both[0] == pytest.approx(both[1])
-    assert sum(both) + none == pytest.approx(1)
-    assert both[0] < 0.5
-    alone, nothing = posterior([0.9])
-    assert alone[0] == pytest.approx(0.9)
-    assert nothing == pytest.approx(0.1)
-    assert posterior([]) == ([], 1.0)
+    both = lowest([0.9, 0.9])
+    assert both.either[0] == pytest.approx(both.either[1])
+    assert sum(both.either) + both.none == pytest.approx(1)
+    assert both.either[0] < 0.5
+    alone = lowest([0.9])
+    assert alone.either[0] == pytest.approx(0.9)
+    assert alone.none == pytest.approx(0.1)
+    assert lowest([]).none == pytest.approx(1)
+
+
+def test_of_several_candidates_each_has_its_odds_against_the_others_and_none() -> None:
+    p = np.array([0.02, 0.7, 0.3, 0.999, 0.5])
+    odds = p / (1 - p)
+    found = lowest(p.tolist())
+    np.testing.assert_allclose(found.either, odds / (1 + odds.sum()))
+    assert found.none == pytest.approx(1 / (1 + odds.sum()))
+
+
+def test_the_lowest_lumbar_type_vertebra_is_l6_as_often_as_people_have_six() -> None:
+    found = lowest([0.8, 0.1])
+    assert found.l6[0] == pytest.approx(SIX_LUMBAR_PREVALENCE * found.either[0])
+    assert found.of([1]).l5 == (found.l5[1],)
 
 
 def test_the_closer_looks_are_around_the_lowest_sure_vertebra_and_inside_the_film() -> None:

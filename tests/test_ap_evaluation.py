@@ -10,6 +10,7 @@ from numbering.pipelines.ap_xray.calibrate import UNCALIBRATED, choose_threshold
 from numbering.pipelines.ap_xray.cases import Case
 from numbering.pipelines.ap_xray.decide import Evidence
 from numbering.pipelines.ap_xray.evaluation import COLUMNS, evaluate, gallery, on_l5
+from numbering.pipelines.ap_xray.lowest import Lowest
 from numbering.pipelines.ap_xray.pipeline import Read
 from numbering.result import Findings, ModelIdentity, NumberingBasis, StatedReason, Status, Vertebra
 from numbering.study import Radiograph
@@ -31,9 +32,9 @@ class Scripted:
     def read(self, film: Radiograph) -> Read:
         answer = self.answers[film.sop_instance_uid]
         if answer is None:
-            return Read(film, (), (), 1.0)
+            return Read(film, (), Lowest((), (), 1.0))
         evidence = Evidence(tuple(answer[0]), answer[1], (0.0,) * 6)  # type: ignore[arg-type]
-        return Read(film, (evidence,), (answer[1],), 1 - answer[1])
+        return Read(film, (evidence,), Lowest((answer[1],), (0.0,), 1 - answer[1]))
 
     def conclude(self, reads: list[Read]) -> Findings:
         (uid,) = (read.film.sop_instance_uid for read in reads)

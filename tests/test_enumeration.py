@@ -27,7 +27,17 @@ from numbering.enumeration import (
 from numbering.enumeration.graph import LOWEST, spine_graph
 
 FEW = {USUAL: 0.7, Variant(11, 5): 0.1, Variant(12, 6): 0.15, Variant(11, 6): 0.05}
-MODEL = SpineModel(variants=FEW, missed=0.1, most_missed=1, longest_run=1, repeated=0.05)
+RNG = np.random.default_rng(4)
+MODEL = SpineModel(
+    variants=FEW,
+    start=RNG.normal(0, 1, len(LEVELS)),
+    end=RNG.normal(0, 1, len(LEVELS)),
+    missed=0.1,
+    most_missed=1,
+    longest_run=1,
+    repeated=0.05,
+    spacing_weight=0.7,
+)
 SOLVER = Solver(MODEL)
 USUAL_SOLVER = Solver()
 BRIEF = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,7 +66,6 @@ def paths(levels: tuple[Level, ...], count: int, model: SpineModel):
 def weight(path: list[tuple[int, int]], levels, prior: float, scale: int, evidence: Evidence, model: SpineModel):
     """Probability weight of one path, written down from the definition: one spine, one scale, no tree."""
     column = [LEVELS.index(level) for level in levels]
-    ends = [float(model.ends[c]) if level is not LOWEST else 1.0 for c, level in zip(column, levels, strict=True)]
     total = log(prior) + log(model.scale_weights[scale]) + model.start[column[path[0][1]]]
     chosen = {candidate for candidate, _ in path}
     total += sum(evidence.log_likelihood[candidate, column[at]] for candidate, at in path)
@@ -68,13 +77,11 @@ def weight(path: list[tuple[int, int]], levels, prior: float, scale: int, eviden
             mean, sd = 0.0, model.repeat_mm
         else:
             total += log1p(-model.repeated) + log1p(-model.missed) + (below - above - 1) * log(model.missed)
-            total += sum(log1p(-ends[at]) for at in range(above, below))
             mean = sum(model.spacing_mm[column[at]] for at in range(above, below)) * model.scales[scale]
             sd = np.sqrt(sum(model.spacing_sd_mm[column[at]] ** 2 for at in range(above, below)))
         usual = np.exp(-0.5 * ((gap - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
         total += model.spacing_weight * log((1 - model.odd_spacing) * usual + model.odd_spacing / 100)
-    last = ends[path[-1][1]]
-    return exp(total) * last
+    return exp(total + model.end[column[path[-1][1]]])
 
 
 def brute_force(evidence: Evidence, model: SpineModel):
@@ -157,7 +164,7 @@ def test_the_maximum_likelihood_ordering_is_the_case_without_gaps_or_variants(pr
         [{level: -0.5 * ((p - j) / 2) ** 2 for j, level in enumerate(levels, 1)} for p in predicted],
         [-1e5] * len(predicted),
     )
-    plain = SpineModel(variants={USUAL: 1.0}, missed=0.0, most_missed=0, ends=np.full(len(LEVELS), 0.5))
+    plain = SpineModel(variants={USUAL: 1.0}, missed=0.0, most_missed=0)
     expected = seed_004_ordering(predicted, 2.0)
     found = [levels.index(level) + 1 for level in Solver(plain).number(evidence).levels if level is not None]
 

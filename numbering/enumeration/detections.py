@@ -107,7 +107,7 @@ def without_strays(detections: Detections) -> Detections:
 
 
 def _median_where(near: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each row of ``near`` ``(n, n)`` the (lower) median of the values that it marks; each row marks one at least."""
+    """For each row of ``near`` ``(n, n)`` the lower median of the values that it marks; each row marks at least one."""
     order = np.argsort(values, kind="stable")
     rank = np.cumsum(near[:, order], 1)
     middle = np.argmax(2 * rank >= rank[:, -1:], 1) if len(values) else np.zeros(0, int)

@@ -58,8 +58,8 @@ class SpineModel:
     variants: Mapping[Variant, float] = field(default_factory=lambda: PREVALENCE)
     start: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(LEVELS)))
     """Log weight of each level as the first one in view."""
-    ends: NDArray[np.float64] = field(default_factory=lambda: np.full(len(LEVELS), 0.1))
-    """Probability that the field of view (or what the detector can see) ends below this level."""
+    end: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(LEVELS)))
+    """Log weight of each level as the last one in view."""
     missed: float = 0.02
     """Probability that a vertebra between two found ones was missed."""
     most_missed: int = 2
@@ -88,19 +88,20 @@ class SpineModel:
     """Log weight of there being no vertebra at all among the candidates."""
 
     def __post_init__(self) -> None:
-        for name in ("start", "ends", "spacing_mm", "spacing_sd_mm"):
+        for name in ("start", "end", "spacing_mm", "spacing_sd_mm"):
             if getattr(self, name).shape != (len(LEVELS),):
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected one value for each level")
-        if not (0 <= self.missed < 1 and 0 <= self.repeated < 1 and ((self.ends >= 0) & (self.ends <= 1)).all()):
-            raise ValueError("missed, repeated and ends are probabilities: expected 0…1")
+        if not (0 <= self.missed < 1 and 0 <= self.repeated < 1):
+            raise ValueError(f"missed {self.missed}, repeated {self.repeated}: expected probabilities below 1")
         if self.scales.shape != self.scale_weights.shape or not np.isclose(self.scale_weights.sum(), 1):
             raise ValueError("scale_weights must match scales and sum to 1")
 
-    def only_start_at(self, *levels: Level) -> NDArray[np.float64]:
-        """`start` weights that allow these levels alone, equally."""
-        start = np.full(len(LEVELS), -np.inf)
-        start[[COLUMN[level] for level in levels]] = 0.0
-        return start
+
+def only_at(*levels: Level) -> NDArray[np.float64]:
+    """`SpineModel.start` or `SpineModel.end` weights that allow these levels alone, equally."""
+    weights = np.full(len(LEVELS), -np.inf)
+    weights[[COLUMN[level] for level in levels]] = 0.0
+    return weights
 
 
 ODD_MM = 100.0

@@ -5,8 +5,8 @@ lies between, before and after is spurious. Its log weight is the sum of
 
 - the prior of its first level and of the variants it agrees with,
 - each true candidate's log-likelihood at its level, each other one's as spurious,
-- each edge: missed levels, the view not ending, and the log density of the distance in mm for the patient's scale,
-- the view ending below its last level.
+- each edge: missed levels, and the log density of the distance in mm for the patient's scale,
+- the prior of its last level.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ class Static:
         """Priors of states and edges under this model."""
         graph = spine_graph(model.variants, model.most_missed, repeats=model.repeated > 0)
         with np.errstate(divide="ignore"):
-            ends, goes_on = np.log(model.ends[graph.level]), np.log1p(-model.ends[graph.level])
             missed, repeated, scales = np.log(model.missed), np.log(model.repeated), np.log(model.scale_weights)
-        bottom = ~np.isin(np.arange(graph.states), graph.parent)
         start = model.start[graph.level] + graph.log_share
         edge, mean, variance = np.zeros((3, len(graph.source)))
         for number, hops in enumerate(graph.hops):
@@ -53,13 +51,13 @@ class Static:
                 continue
             states = graph.between(number)
             above = graph.level[states[1:]]
-            edge[number] = goes_on[states[1:]].sum() + np.log1p(-model.repeated) + np.log1p(-model.missed)
+            edge[number] = np.log1p(-model.repeated) + np.log1p(-model.missed)
             edge[number] += graph.log_share[states[0]] - graph.log_share[states[-1]]
             edge[number] += (hops - 1) * missed if hops > 1 else 0.0
             mean[number] = model.spacing_mm[above].sum()
             variance[number] = (model.spacing_sd_mm[above] ** 2).sum()
-        highest = np.logaddexp.reduce(start)
-        return cls(model, graph, start - highest, np.where(bottom, 0.0, ends), edge, mean, np.sqrt(variance), scales)
+        start = start - np.logaddexp.reduce(start)
+        return cls(model, graph, start, model.end[graph.level], edge, mean, np.sqrt(variance), scales)
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,8 @@ class Trellis:
     @classmethod
     def of(cls, static: Static, evidence: Evidence) -> Trellis:
         """The weights for these candidates, which lie head to foot already."""
-        count, reach = len(evidence), static.model.longest_run + 1
+        count = len(evidence)
+        reach = max(1, min(static.model.longest_run + 1, count - 1))
         # A row whose spurious weight is -inf must stay that; sums of differences would make it NaN.
         spurious = np.maximum(evidence.spurious, -FAR)
         runs = np.concatenate([[0.0], np.cumsum(spurious)])

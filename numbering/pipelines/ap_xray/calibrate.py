@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from numbering.pipelines.ap_xray.cases import Case
-from numbering.pipelines.ap_xray.decide import FEATURES, Evidence, OperatingPoint, posterior
+from numbering.pipelines.ap_xray.decide import FEATURES, Evidence, OperatingPoint
 from numbering.pipelines.ap_xray.evaluation import on_l5
+from numbering.pipelines.ap_xray.lowest import lowest
 from numbering.pipelines.ap_xray.pipeline import ApXray
 
 COST_OF_A_WRONG_ANSWER = 5.0
@@ -61,7 +62,7 @@ def choose_thresholds(point: OperatingPoint, seen: Sequence[tuple[Case, Sequence
     """The thresholds with the least cost on these cases; of equals, the most cautious."""
     ranked = []
     for case, evidence in seen:
-        probabilities, _ = posterior([point.probability(one) for one in evidence])
+        probabilities = lowest([point.probability(one) for one in evidence]).either
         order = np.argsort(-np.array(probabilities), kind="stable")
         first, second = (*(probabilities[i] for i in order), 0.0, 0.0)[:2]
         ranked.append((first, second, bool(len(order)) and on_l5(evidence[order[0]].box, case), case.l5 is not None))

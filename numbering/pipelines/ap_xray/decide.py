@@ -4,7 +4,7 @@ The film is looked at whole and in lumbar crops. Boxes of either class that over
 things speak: how much it looks like L5 in the whole film and in the crops, how much it looks like a vertebra at all,
 whether another one was found below it, whether one was found above it, and how much film is left below it. A logistic
 model, fitted on validation films, turns them into the probability that this body is the one. At most one is, so the
-probabilities compete.
+probabilities compete (`lowest`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ SAME_BODY = 0.35
 """Boxes that overlap by more than this are one body: neighbouring bodies hardly overlap at all."""
 NO_SCORE = 0.005
 """What a look that did not find the body counts as."""
-SIX_LUMBAR_PREVALENCE = 0.040
-"""Share of people whose lowest lumbar-type vertebra is the sixth: lumbarisation in CT of 551 patients (see docs)."""
 CLOSEST, FARTHEST = 0.6, 2.2
 """A neighbour's centre is this many body heights away."""
 ROOM = 1.5
@@ -180,14 +178,6 @@ def _neighbours(boxes: NDArray[np.float64], index: int) -> NDArray[np.int_]:
     apart = np.abs(offset[:, 1]) / height
     near = (apart > CLOSEST) & (apart < FARTHEST) & (np.abs(offset[:, 0]) < width)
     return np.where(near, np.sign(offset[:, 1]), 0).astype(int)
-
-
-def posterior(probabilities: Sequence[float]) -> tuple[list[float], float]:
-    """Probability that each body is the one, and that none is, given that at most one can be."""
-    p = np.clip(np.asarray(probabilities, float), 1e-6, 1 - 1e-6)
-    odds = p / (1 - p)
-    total = 1 + odds.sum()
-    return [float(value) for value in odds / total], float(1 / total)
 
 
 def closer_regions(whole: Look, left: int, top: int, right: int, bottom: int) -> list[tuple[int, int, int, int]]:

@@ -9,16 +9,9 @@ import numpy as np
 
 from numbering.errors import ReasonCode
 from numbering.pipelines.ap_xray.card import CARD
-from numbering.pipelines.ap_xray.decide import (
-    SIX_LUMBAR_PREVALENCE,
-    Evidence,
-    Look,
-    OperatingPoint,
-    closer_regions,
-    gather,
-    posterior,
-)
+from numbering.pipelines.ap_xray.decide import Evidence, Look, OperatingPoint, closer_regions, gather
 from numbering.pipelines.ap_xray.detector import Detections, Detector, open_network
+from numbering.pipelines.ap_xray.lowest import Lowest, lowest
 from numbering.pipelines.ap_xray.preprocess import collimated_region, window_to_grey
 from numbering.result import (
     Alternative,
@@ -46,12 +39,16 @@ MOST_CANDIDATES = 5
 
 @dataclass(frozen=True)
 class Read:
-    """What was found on one film: candidates with their probabilities, best first, and the probability of none."""
+    """What was found on one film: candidates, best first, and how likely each is the lowest lumbar-type vertebra."""
 
     film: Radiograph
     evidence: tuple[Evidence, ...]
-    probabilities: tuple[float, ...]
-    none: float
+    lowest: Lowest
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Probability of each candidate to be the lowest lumbar-type vertebra, whatever its name."""
+        return self.lowest.either
 
 
 class ApXray:
@@ -89,11 +86,9 @@ class ApXray:
             basis=NumberingBasis(
                 counted_from="L5 by appearance",
                 assumptions=("five lumbar-type vertebrae", "the lowest lumbar-type vertebra is L5"),
-                statement=STATEMENT.format(probability=_named_l5(best)),
+                statement=STATEMENT.format(probability=best.lowest.l5[0]),
             ),
-            alternative=Alternative(
-                probability=best.probabilities[0] * SIX_LUMBAR_PREVALENCE, levels=("L6",) * len(sure)
-            ),
+            alternative=Alternative(probability=best.lowest.l6[0], levels=("L6",) * len(sure)),
             quality=tuple(f"film {name} abstained: {reason.text}" for name, reason in refusals.items()),
             candidates=tuple(candidate for read in sure for candidate in _candidates(read)[1:]),
         )
@@ -101,9 +96,9 @@ class ApXray:
     def read(self, film: Radiograph) -> Read:
         """What is seen on one film, and how likely each body is the lowest lumbar-type vertebra."""
         evidence = self.evidence(film)
-        probabilities, none = posterior([self.point.probability(one) for one in evidence])
-        order = np.argsort(-np.array(probabilities), kind="stable")[:MOST_CANDIDATES]
-        return Read(film, tuple(evidence[i] for i in order), tuple(probabilities[i] for i in order), none)
+        found = lowest([self.point.probability(one) for one in evidence])
+        order = np.argsort(-np.array(found.either), kind="stable")[:MOST_CANDIDATES]
+        return Read(film, tuple(evidence[i] for i in order), found.of(order.tolist()))
 
     def evidence(self, film: Radiograph) -> list[Evidence]:
         """Every body seen in all looks at one film."""
@@ -133,7 +128,7 @@ class ApXray:
                 f"{first:.2f} and {second:.2f}), expected one; both are shown, decide by counting from C2 or the ribs"
             )
             return StatedReason(code=ReasonCode.AMBIGUOUS, text=text)
-        if read.none >= 0.5:
+        if read.lowest.none >= 0.5:
             text = (
                 f"film {read.film.name}: no lowest lumbar-type vertebra was found (best candidate {first:.2f}), "
                 f"expected one with at least {self.point.answer:.2f}; check that the lumbosacral junction is in view"
@@ -146,15 +141,10 @@ class ApXray:
         return StatedReason(code=ReasonCode.LOW_CONFIDENCE, text=text)
 
 
-def _named_l5(read: Read) -> float:
-    """Probability of the name L5: this body is the lowest lumbar-type vertebra, and there are not six."""
-    return read.probabilities[0] * (1 - SIX_LUMBAR_PREVALENCE)
-
-
 def _vertebra(read: Read) -> Vertebra:
     return Vertebra(
         level="L5",
-        probability=_named_l5(read),
+        probability=read.lowest.l5[0],
         sop_instance_uid=read.film.sop_instance_uid,
         frame=read.film.frame,
         box=read.evidence[0].box,
