@@ -35,10 +35,11 @@ ROOMS = {"acceptor": "receive", "assembler": "assemble", "worker": "infer", "del
 START_SECONDS = 60.0
 SERVE = """
 import sys
-from numbering.jobs import serve
+from numbering.jobs import supervisor
+from numbering.jobs.serve import serve
 from numbering.settings import settings
-serve.STEADY_SECONDS = 1.0  # or its pauses after so many deaths would be most of the test
-serve.serve(settings(), program=(sys.executable, "-m", "tests.stub_pipeline"))
+supervisor.STEADY_SECONDS = 1.0  # or its pauses after so many deaths would be most of the test
+serve(settings(), program=(sys.executable, "-m", "tests.stub_pipeline"))
 """
 
 
