@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import select, update
 from typer.testing import CliRunner
 
+from numbering.audit.journal import Journal
+from numbering.audit.reading import Entry, entry_of
 from numbering.cli import app
 from numbering.dicom.priors.dicomweb import DicomwebSource
 from numbering.dicom.receive import start_receiver
@@ -28,7 +30,8 @@ from numbering.settings import Settings
 from tests.archive import free_port
 from tests.earlier import OURS, EarlierArchive, another_study, uid_of
 from tests.house import House, running_house
-from tests.node import wait_for
+from tests.node import running_node, wait_for
+from tests.postgres import temporary_postgres
 from tests.spoken import spoken
 
 WAYS = ("move", "get", "wado")
@@ -76,6 +79,10 @@ def let_time_pass(house: House) -> None:
         session.execute(update(PriorRow).values(not_before=None))
 
 
+def audited(house: House) -> list[Entry]:
+    return [entry_of(record) for record in Journal(house.node.settings.audit).records()]
+
+
 def arrive(house: House, film: Path) -> None:
     house.receive(film)
     house.assemble()
@@ -85,7 +92,9 @@ def arrive(house: House, film: Path) -> None:
 def test_the_priors_of_a_study_are_fetched_and_numbered(way: str, house: House, earlier: EarlierArchive) -> None:
     ask(house, earlier, way)
     films = earlier.films
-    receiver = start_receiver(Settings(data=house.folder, port=earlier.port, ae_title=OURS), house.node.spool)
+    receiver = start_receiver(
+        Settings(data=house.node.settings.data, port=earlier.port, ae_title=OURS), house.node.spool
+    )
     try:
         arrive(house, films.current)
         work_priors(house)
@@ -102,6 +111,12 @@ def test_the_priors_of_a_study_are_fetched_and_numbered(way: str, house: House, 
     assert numbered(house) == dict.fromkeys(
         (uid_of(films.current), uid_of(films.prior), uid_of(films.older)), State.ENCODED
     )
+    # What comes to our own port is reported by those who listen there.
+    events = {"Query", "DICOM Instances Transferred", "DICOM Instances Accessed"}
+    assert events <= {entry.event for entry in audited(house)}
+    begun = [entry for entry in audited(house) if entry.event == "Begin Transferring DICOM Instances"]
+    assert len(begun) == (0 if way == "move" else 2)
+    assert len({entry.patient for entry in audited(house)} - {""}) == 1
 
 
 def test_priors_are_looked_for_once_and_not_for_priors(house: House, earlier: EarlierArchive) -> None:
@@ -366,3 +381,30 @@ def the_prior(earlier: EarlierArchive) -> FoundStudy:
         description="",
         instances=1,
     )
+
+
+def test_priors_are_fetched_on_postgresql_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: EarlierArchive
+) -> None:
+    with temporary_postgres() as url, running_house(tmp_path, monkeypatch, url) as house:
+        house.set(priors_source=f"http://127.0.0.1:{free_port()}/dicom-web", priors_plain_http=True)
+        arrive(house, earlier.films.current)
+        work_priors(house)
+        priors.take_back(house.node.engine, house.node.settings)
+        ask(house, earlier, "wado")
+        let_time_pass(house)
+        work_priors(house)
+        house.assemble()
+        arrive(house, earlier.films.prior)
+        assert {row.state for row in (rows(house, "search") | rows(house, "fetch")).values()} == {"done"}
+        assert [row.sent_at is not None for row in rows(house, "fetch").values()].count(True) == 1
+
+
+def test_a_running_node_fetches_and_numbers_priors(tmp_path: Path, earlier: EarlierArchive) -> None:
+    source = {"priors_source": earlier.archive.dicomweb, "priors_plain_http": True}
+    with running_node(tmp_path, **source, archive=f"AWAY@127.0.0.1:{free_port()}") as node:
+        node.send(earlier.films.current)
+        node.wait_for_states("encoded", "encoded", "encoded")
+        studies = {row.study_instance_uid: row.deliveries for row in node.rows()}
+    films = earlier.films
+    assert studies == {uid_of(films.current): 2, uid_of(films.prior): 0, uid_of(films.older): 0}

@@ -37,13 +37,8 @@ def audit(
         and (study is None or entry.study_instance_uid == study)
     ]
     first = entries[0].number if entries else 1
-    told = {
-        "sound": not broken,
-        "first": first,
-        "records": len(entries),
-        "entries": [entry.as_dict() for entry in shown],
-    }
-    emit(json.dumps(told, indent=2, ensure_ascii=False), json_target)
+    told = {"sound": not broken, "first": first, "records": len(entries)}
+    emit(json.dumps({**told, "entries": [vars(entry) for entry in shown]}, indent=2, ensure_ascii=False), json_target)
     if json_target != "-":
         table = Table("", "Time", "Event", "Who", "Study", "Objects", "Detail")
         for entry in shown:
