@@ -373,8 +373,8 @@ def endurance(associations: int, minutes: float, folder: Path) -> dict[str, Any]
     log = (folder / "numbering" / "log").read_text()
     errors = sum('"level": "error"' in line or '"level": "warning"' in line for line in log.splitlines())
     print(
-        f"{sum(done)} instances over {associations} associations in {seconds:.0f} s, {sum(done) / seconds:.0f} a second;"
-        f" {len(failures)} senders failed, {errors} warnings in the log, at most {memory.peak_mib:.0f} MiB"
+        f"{sum(done)} instances, {associations} associations, {seconds:.0f} s: {sum(done) / seconds:.0f} a second; "
+        f"{len(failures)} senders failed, {errors} warnings in the log, at most {memory.peak_mib:.0f} MiB"
     )
     return {
         "associations": associations,

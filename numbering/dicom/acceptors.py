@@ -2,9 +2,9 @@
 
 The supervisor opens the socket and hands it to every acceptor (``NUMBERING_LISTEN_FD``), or takes it from systemd
 (``LISTEN_FDS``). SO_REUSEPORT, by which each process opens a socket of its own, was tried and not chosen: there the
-kernel gives each connection to one socket at once, and those that wait in the queue of an acceptor that is killed are
-reset. With one socket they wait in one queue, which outlives every acceptor. An acceptor with open associations waits a
-moment before it takes another, so that an idle one comes first.
+kernel gives each connection to one of the sockets at once, so when one of two acceptors was killed about half of the
+connections that waited were reset. With one socket none was: they wait in one queue, which outlives every acceptor. An
+acceptor with open associations waits a moment before it takes another, so that an idle one comes first.
 """
 
 from __future__ import annotations
