@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,7 +206,7 @@ class _Connection(RequestHandler):
         acceptor.address_info = self.local
         acceptor.implementation_class_uid = ae.implementation_class_uid
         acceptor.implementation_version_name = ae.implementation_version_name
-        acceptor.supported_contexts = deepcopy(self.server.contexts)
+        acceptor.supported_contexts = list(self.server.contexts)  # negotiation only reads them
         assoc.requestor.address_info = self.remote
         for event, handlers in self.server.bound:
             if event.is_intervention:
