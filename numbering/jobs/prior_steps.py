@@ -6,7 +6,7 @@ The patient's ID is read from a received object when it is needed, and lives in 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -26,6 +26,7 @@ from numbering.priors.policy import newest, why_not_series, why_not_study
 from numbering.priors.source import (
     Allowance,
     Cancelled,
+    FoundSeries,
     FoundStudy,
     Patient,
     PriorSource,
@@ -205,17 +206,22 @@ def _fetch(work: _Work) -> str:
         for series in source.series(patient, work.study_uid, allowed)
         if not why_not_series(series, study, node.settings)
     ]
-    received = Received()
-    peer = Peer(source.name, source.address)
-    told = trail(node.settings)
+    return _settled(work, source, _transfer(work, source, patient, wanted, allowed), len(wanted))
+
+
+def _transfer(
+    work: _Work, source: PriorSource, patient: Patient, wanted: Sequence[FoundSeries], allowed: Allowance
+) -> Received:
+    """Have these series handed over; what comes on our own connection is recorded here, whatever comes of it."""
+    received, study_uid, success = Received(), work.study_uid, False
+    peer, told, whose = Peer(source.name, source.address), trail(work.node.settings), patient.patient_id
     if source.hands_over and wanted:
-        told.begin_transfer("in", work.study_uid, {}, peer, patient_id=patient.patient_id)
-    success = False
+        told.begin_transfer("in", study_uid, {}, peer, patient_id=whose)
     try:
         for position, series in enumerate(wanted):
             if work.progress:
-                work.progress(work.study_uid, position, len(wanted))
-            intake = SpoolIntake(node.spool, patient, work.study_uid, series.series_instance_uid, allowed)
+                work.progress(study_uid, position, len(wanted))
+            intake = SpoolIntake(work.node.spool, patient, study_uid, series.series_instance_uid, allowed)
             try:
                 source.fetch(intake)
             finally:
@@ -223,8 +229,8 @@ def _fetch(work: _Work) -> str:
         success = True
     finally:
         if source.hands_over and (received.objects or not success):
-            told.transferred("in", work.study_uid, received.sop_classes, peer, success, patient_id=patient.patient_id)
-    return _settled(work, source, received, len(wanted))
+            told.transferred("in", study_uid, received.sop_classes, peer, success, patient_id=whose)
+    return received
 
 
 def _settled(work: _Work, source: PriorSource, received: Received, series: int) -> str:

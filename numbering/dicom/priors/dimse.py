@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 from pynetdicom import build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
@@ -26,6 +25,7 @@ from numbering.dicom.association import NoAssociation, associate, leave
 from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.destination import Destination, Outcome, Timeouts
 from numbering.dicom.part10 import compose
+from numbering.dicom.priors.matches import SERIES_KEYS, STUDY_KEYS, identifier, series_of, study_of, text_of
 from numbering.priors.source import (
     MOST_SERIES,
     MOST_STUDIES,
@@ -37,10 +37,7 @@ from numbering.priors.source import (
     SourceMisbehaves,
     SourceRefuses,
     SourceUnavailable,
-    day_of,
-    number_of,
 )
-from numbering.uids import InvalidUID, checked_uid
 
 PENDING = frozenset({0xFF00, 0xFF01})
 CANCELLED = 0xFE00
@@ -78,22 +75,6 @@ GET_SYNTAXES = (
 )
 """Each in a context of its own, so that an object comes as the archive holds it: 7 × 15 of the 128 that there are."""
 
-_STUDY_KEYS = (
-    "StudyInstanceUID",
-    "StudyDate",
-    "ModalitiesInStudy",
-    "StudyDescription",
-    "NumberOfStudyRelatedInstances",
-    "IssuerOfPatientID",
-)
-_SERIES_KEYS = (
-    "SeriesInstanceUID",
-    "Modality",
-    "BodyPartExamined",
-    "SeriesDescription",
-    "NumberOfSeriesRelatedInstances",
-)
-
 
 class DimseSource:
     """An archive that answers C-FIND. With ``get`` it sends by C-GET; else by C-MOVE, for which it must know our AE
@@ -123,17 +104,17 @@ class DimseSource:
         """See `PriorSource`."""
         keys = {"QueryRetrieveLevel": "STUDY", "PatientID": patient.patient_id}
         found = []
-        for ds in self._find(keys, _STUDY_KEYS, MOST_STUDIES, allowance):
-            theirs = Patient(_text(ds, "PatientID"), _text(ds, "IssuerOfPatientID"))
-            if (study := _study(ds)) is not None and patient.is_same(theirs):
+        for ds in self._find(keys, STUDY_KEYS, MOST_STUDIES, allowance):
+            theirs = Patient(text_of(ds, "PatientID"), text_of(ds, "IssuerOfPatientID"))
+            if (study := study_of(ds)) is not None and patient.is_same(theirs):
                 found.append(study)
         return found
 
     def series(self, patient: Patient, study_instance_uid: str, allowance: Allowance) -> list[FoundSeries]:
         """See `PriorSource`."""
         keys = {"QueryRetrieveLevel": "SERIES", "StudyInstanceUID": study_instance_uid}
-        answers = self._find(keys, _SERIES_KEYS, MOST_SERIES, allowance)
-        return [series for ds in answers if (series := _series(ds, study_instance_uid)) is not None]
+        answers = self._find(keys, SERIES_KEYS, MOST_SERIES, allowance)
+        return [series for ds in answers if (series := series_of(ds, study_instance_uid)) is not None]
 
     def fetch(self, intake: Intake) -> None:
         """See `PriorSource`."""
@@ -146,7 +127,7 @@ class DimseSource:
         model = StudyRootQueryRetrieveInformationModelFind
         found: list[Dataset] = []
         with self._association([build_context(model)], allowance) as association:
-            for status, ds in association.send_c_find(_identifier(keys, wanted), model):
+            for status, ds in association.send_c_find(identifier(keys, wanted), model):
                 if self._goes_on(status, "C-FIND", allowance) and ds is not None:
                     found.append(ds)
                 if len(found) > most:
@@ -251,63 +232,10 @@ def _keep(event: evt.Event, intake: Intake, trouble: list[Exception]) -> int:
     return SUCCESS
 
 
-def _identifier(keys: Mapping[str, str], wanted: tuple[str, ...]) -> Dataset:
-    ds = Dataset()
-    for keyword in wanted:
-        setattr(ds, keyword, "")
-    for keyword, value in keys.items():
-        setattr(ds, keyword, value)
-    if not all(value.isascii() for value in keys.values()):
-        ds.SpecificCharacterSet = "ISO_IR 192"
-    return ds
-
-
 def _whole(intake: Intake) -> Dataset:
     keys = {
         "QueryRetrieveLevel": "SERIES",
         "StudyInstanceUID": intake.study_instance_uid,
         "SeriesInstanceUID": intake.series_instance_uid,
     }
-    return _identifier(keys, ())
-
-
-def _study(ds: Dataset) -> FoundStudy | None:
-    try:
-        study_uid = checked_uid(_text(ds, "StudyInstanceUID"), "Study Instance UID")
-    except InvalidUID:
-        return None
-    return FoundStudy(
-        study_instance_uid=study_uid,
-        study_date=day_of(_text(ds, "StudyDate")),
-        modalities=frozenset(_text(ds, "ModalitiesInStudy").split("\\")) - {""},
-        description=_text(ds, "StudyDescription"),
-        instances=number_of(_text(ds, "NumberOfStudyRelatedInstances")),
-    )
-
-
-def _series(ds: Dataset, study_instance_uid: str) -> FoundSeries | None:
-    if _text(ds, "StudyInstanceUID") not in ("", study_instance_uid):
-        return None
-    try:
-        series_uid = checked_uid(_text(ds, "SeriesInstanceUID"), "Series Instance UID")
-    except InvalidUID:
-        return None
-    return FoundSeries(
-        series_instance_uid=series_uid,
-        modality=_text(ds, "Modality"),
-        body_part=_text(ds, "BodyPartExamined"),
-        description=_text(ds, "SeriesDescription"),
-        instances=number_of(_text(ds, "NumberOfSeriesRelatedInstances")),
-    )
-
-
-def _text(ds: Dataset, keyword: str) -> str:
-    """A value as text, several with backslashes; empty when it is missing or cannot be read."""
-    try:
-        value = ds.get(keyword)
-    except BROKEN_DICOM:
-        return ""
-    if value is None:
-        return ""
-    values = value if isinstance(value, MultiValue) else [value]
-    return "\\".join(str(each).strip() for each in values)
+    return identifier(keys)
