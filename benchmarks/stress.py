@@ -88,7 +88,8 @@ def by_stow(data: bytes, passage: Passage, client: httpx.Client, spool: Path) ->
     """Send it, and look for its very bytes."""
     body = b"\r\n--EDGE\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n--EDGE--\r\n"
     answer = client.post("/dicom-web/studies", content=body, headers={"Content-Type": TYPE})
-    items = answer.json().get("00081198", {}).get("Value", []) if answer.status_code in (200, 202, 409) else []
+    told = answer.json() if answer.status_code in (200, 202, 409) else {}
+    items = [item for failed in ("00081198", "0008119A") for item in told.get(failed, {}).get("Value", [])]
     codes = [f"{item['00081197']['Value'][0]:04X}" for item in items if "00081197" in item]
     passage.by_stow = " ".join([str(answer.status_code), *codes])
     if answer.status_code in (200, 202) and not items:

@@ -22,7 +22,7 @@ TWISTED = b"\x02\0\x01\0DA\0\0\x02\0\0\0\0\x01\x02\0\x10\0UI\x14\x001.2.840.1000
 )
 def test_a_file_with_broken_meta_information_is_split_into_a_value_error_alone(tmp_path: Path, meta: bytes) -> None:
     data_set = make_film(tmp_path / "film.dcm").read_bytes()[1000:]
-    with pytest.raises(ValueError, match="PS3.10") as caught:
+    with pytest.raises(ValueError, match=r"PS3\.10") as caught:
         split(PREAMBLE + meta + data_set)
     assert caught.value.__suppress_context__  # the cause quotes bytes of the file
 
