@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ class Pacs:
     def __init__(self, *, same: bool = True, status: int = 0x0000) -> None:
         self.asked: list[tuple[str, list[str]]] = []
         self.got: list[str] = []
+        self.acknowledged: list[int | None] = []
         self.failing: dict[str, int] = {}
         self.same, self.status = same, status
         self.handlers = ((evt.EVT_N_ACTION, self._action),)
@@ -65,7 +67,10 @@ class Pacs:
         wait_for(lambda: not assoc._is_paused, "the N-ACTION to be answered", seconds=5)
         told = report(str(request.TransactionUID), uids, self.failing)
         event_type = SOME if told.get("FailedSOPSequence") else ALL
-        assoc.send_n_event_report(told, event_type, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
+        status, _ = assoc.send_n_event_report(
+            told, event_type, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+        )
+        self.acknowledged.append(status.get("Status"))
 
 
 def report(transaction: str, uids: list[str], failing: dict[str, int] | None = None) -> Dataset:
@@ -139,6 +144,23 @@ def test_an_answer_on_the_association_that_asked_commits_the_job(house: House) -
     assert states(house) == {DeliveryState.COMMITTED}
     row = house.only()
     assert (row.state, row.delivered, row.awaiting_commitment, row.finished) == (State.COMMITTED, 2, 0, True)
+
+
+def test_the_association_that_asked_is_not_left_before_the_answer_was_acknowledged(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = CommitmentInbox.keep
+
+    def keep_slowly(inbox: CommitmentInbox, answer: Answer) -> None:
+        keep(inbox, answer)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(CommitmentInbox, "keep", keep_slowly)
+    pacs = Pacs()
+    with peer(pacs, handlers=pacs.handlers) as address:
+        number(house, address)
+        deliver_and_ask(house)
+        wait_for(lambda: pacs.acknowledged == [0x0000], "the acknowledgement", seconds=10)
 
 
 def test_one_request_stands_for_all_that_waits(house: House) -> None:

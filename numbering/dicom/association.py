@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,11 @@ from pynetdicom.presentation import PresentationContext
 from numbering.dicom.destination import DEFAULT_TIMEOUTS, Destination, Outcome, Timeouts, TLSFiles
 from numbering.dicom.tls import TLSFileError, client_context
 from numbering.uids import IMPLEMENTATION_CLASS_UID
+
+REST_SECONDS = 10.0
+"""So long an association that is to be released may go on serving a request."""
+SERVING = "_numbering_serving"
+"""Set on an association while a request is being served on it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ def associate(
     if not association.is_established:
         return _why_not(association, destination, connected=bool(connected))
     _keep_responses(association)
+    _never_wait_for_the_dead(association)
     return association
 
 
@@ -80,9 +88,22 @@ def context_of(files: TLSFiles) -> ssl.SSLContext:
 
 
 def leave(association: Association) -> None:
-    """Release an association that is still there."""
-    if association.is_established:
-        association.release()
+    """Release an association that is still there, once the answer to a request that is being served is on its way.
+
+    pynetdicom calls itself paused while it serves; a release in that moment would overtake the answer, which the state
+    machine then cannot send. What does not come to rest in time is aborted.
+    """
+    if not association.is_established:
+        return
+    association._reactor_checkpoint.clear()
+    until = time.monotonic() + REST_SECONDS
+    while association.is_established and (getattr(association, SERVING, False) or not association._is_paused):
+        if time.monotonic() > until:
+            association.abort()
+            return
+        time.sleep(0.001)
+    association.release()
+    association._reactor_checkpoint.set()  # also when it ended before it could be released
 
 
 def _entity(calling_ae_title: str, timeouts: Timeouts) -> AE:
@@ -113,12 +134,26 @@ def _keep_responses(association: Association) -> None:
     serve = association._serve_request
 
     def serve_or_put_back(msg: Any, context_id: int) -> None:
-        if msg.is_valid_request:
-            serve(msg, context_id)
-        else:
+        if not msg.is_valid_request:
             association.dimse.msg_queue.put((context_id, msg))
+            return
+        setattr(association, SERVING, True)
+        try:
+            serve(msg, context_id)
+        finally:
+            setattr(association, SERVING, False)
 
     association._serve_request = serve_or_put_back  # type: ignore[method-assign]
+
+
+def _never_wait_for_the_dead(association: Association) -> None:
+    """Let nobody wait for a reactor thread that has ended to pause, as pynetdicom 3.0.4 does without a time-out."""
+
+    def outlive() -> None:
+        association.join()
+        association._is_paused = True
+
+    threading.Thread(target=outlive, daemon=True, name="after-association").start()
 
 
 def _why_not(association: Association, destination: Destination, *, connected: bool) -> NoAssociation:
