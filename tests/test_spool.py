@@ -13,6 +13,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
+from numbering.dicom import durable
 from numbering.dicom.spool import Kept, Kind, Spool
 from numbering.uids import InvalidUID
 from tests.films import make_film, uneven
@@ -218,3 +219,15 @@ def test_leftovers_of_dead_writers_are_cleared_and_those_of_living_ones_are_not(
     os.utime(forgotten, (0, 0))
     Spool(spool.root)
     assert list(incoming.iterdir()) == [living]
+
+
+def test_what_is_written_in_another_container_is_not_taken_for_a_leftover(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "unnamed", lambda folder: None)  # as over NFS
+    monkeypatch.setattr("numbering.dicom.spool._alive", lambda pid: False)  # as seen from another process namespace
+    with spool.draft() as draft:
+        draft.write(b"half")
+        Spool(spool.root)
+        assert len(list((spool.root / ".incoming").iterdir())) == 1
+    assert list((spool.root / ".incoming").iterdir()) == []

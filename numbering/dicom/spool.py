@@ -21,6 +21,7 @@ Any number of threads and processes may keep files in one spool; its file system
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import time
@@ -44,6 +45,8 @@ log = logger(__name__)
 
 STALE_SECONDS = 3600.0
 """A temporary file of this age was left by a crash, even if its process number lives again."""
+SHARDS = tuple(f"{number:02x}" for number in range(256))
+"""So that no folder holds millions of names."""
 COMPARED_BYTES = 2**29
 """Up to this size an object that comes again in other bytes is compared in memory; a larger one is quarantined."""
 
@@ -97,6 +100,7 @@ class Draft:
         if descriptor is None:
             self._named = folder / f"{os.getpid()}-{time.time_ns():020d}-{next(_NUMBERS)}.part"
             descriptor = durable.create(self._named)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # while it is written; process numbers mean nothing elsewhere
         self.descriptor = descriptor
 
     def write(self, data: bytes | memoryview) -> None:
@@ -186,6 +190,7 @@ class Spool:
     def _named(self, place: Path, draft: Draft) -> tuple[Kept, str, list[Path]]:
         """Give the file its names: what became of it, the digest of the file that this is about, and the names."""
         instance = self._instance(place.stem)
+        self._names.make(self.root / ".instances", SHARDS)  # all at once: one by one each would cost a sync
         if self._names.take(draft.descriptor, instance):
             if self._names.take(draft.descriptor, place) or _same_file(place, draft):  # given by one who came second
                 return Kept.STORED, draft.digest, [instance, place]
@@ -272,14 +277,14 @@ class Spool:
         return size
 
     def _instance(self, sop: str) -> Path:
-        shard = hashlib.sha256(sop.encode()).hexdigest()[:2]  # so that no folder holds millions of names
+        shard = hashlib.sha256(sop.encode()).hexdigest()[:2]
         return self.root / ".instances" / shard / f"{sop}.dcm"
 
     def _clear_stale_files(self) -> None:
         for path in (*(self.root / ".incoming").glob("*.part"), *(self.root / ".arrivals").glob("*.part")):
             with suppress(FileNotFoundError):  # its writer has just finished
                 old = time.time() - path.stat().st_mtime > STALE_SECONDS
-                if old or not _alive(int(path.name.split("-")[0])):
+                if (old or not _alive(int(path.name.split("-")[0]))) and not _held(path):
                     path.unlink()
 
 
@@ -312,6 +317,16 @@ def _compare(first: BufferedReader, draft: Draft) -> tuple[Kept, str]:
     if stored == data or split(stored) == split(data):
         return Kept.ALREADY_STORED, hashlib.sha256(stored).hexdigest()
     return (Kept.UPDATED if same_picture(stored, data) else Kept.CONFLICT), draft.digest
+
+
+def _held(path: Path) -> bool:
+    """Whether somebody writes to it, perhaps in another container or on another machine."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _alive(pid: int) -> bool:
