@@ -189,8 +189,8 @@ def test_what_was_acknowledged_outlasts_a_power_cut_at_any_moment(
     for moment, operation in enumerate(operations):
         disk.do(operation)
         told += operation[0] == "told"
-        if operation[0] == "write" and moment % 3:  # nothing is different from the moment before
-            continue
+        if isinstance(operation[1], Path) and operation[1].parent.name == ".instances" and operation[0] == "name":
+            continue  # one of 256 folders, which nothing needs before the last
         place = tmp_path / str(moment)
         Spool(place)
         disk.after_the_cut(root, place, lucky)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -96,6 +98,18 @@ class Names:
         self._root = root
         self._durable: OrderedDict[Path, None] = OrderedDict()
         self._lock = Lock()
+
+    def make(self, folder: Path, names: Sequence[str]) -> None:
+        """Make many folders in one, with a single sync; they may be there."""
+        if folder / names[-1] in self._durable:
+            return
+        self._make(folder)
+        for name in names:
+            with suppress(FileExistsError):
+                os.mkdir(folder / name, 0o750)  # noqa: PTH102
+        sync_folder(folder)
+        with self._lock:
+            self._durable |= {folder / name: None for name in names}
 
     def take(self, descriptor: int, target: Path) -> bool:
         """Give an open file a further name; False when it is taken. Exactly one of many callers gets True."""
