@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import typer
 from rich.table import Table
@@ -15,13 +16,16 @@ from numbering.cli.console import (
 )
 from numbering.settings import Settings
 
+PASSWORD = re.compile(r"(://[^/:@\s]*:)[^/@\s]+@")
+"""Of a URL of a database or broker."""
+
 
 def show_settings(json_target: JsonOption = None) -> None:
     """What is set, and where it came from."""
     from numbering.settings import origins
 
     current = settings_or_exit()
-    values = {name: str(getattr(current, name)) for name in Settings.model_fields}
+    values = {name: PASSWORD.sub(r"\1***@", str(getattr(current, name))) for name in Settings.model_fields}
     sources = origins(current)
     emit(json.dumps({name: {"value": values[name], "from": sources[name]} for name in values}, indent=2), json_target)
     if json_target == "-":

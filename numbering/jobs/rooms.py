@@ -27,7 +27,10 @@ ASSEMBLE_SECONDS = 0.1
 OUTAGE_SECONDS = 2.0
 """Wait after the database could not be reached."""
 
-log = logs.logger(__name__)
+UMASK = 0o027
+"""The files of a node hold patients' data: nobody else of this machine reads them."""
+
+log = logs.logger("numbering.jobs.rooms")  # run as a program, __name__ is another
 
 
 def receive(settings: Settings) -> None:
@@ -204,6 +207,7 @@ def main(room: str) -> None:
     if os.environ.get("NUMBERING_PARENT_PID"):
         die_with_parent(signal.SIGKILL)  # every step survives that, and nothing may outlive the supervisor
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor tells us
+    os.umask(UMASK)
     logs.configure(settings().log_level)
     if room != "redis":
         keep_in(settings().metrics)

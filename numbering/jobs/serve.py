@@ -24,6 +24,7 @@ from numbering.dicom.acceptors import LISTEN_FD, Listening, listening
 from numbering.dicom.deliver import check
 from numbering.dicom.tls import TLSFileError, server_context
 from numbering.jobs.redis import redis_binary, redis_url, socket_path
+from numbering.jobs.rooms import UMASK
 from numbering.jobs.store import connect, upgrade
 from numbering.jobs.supervisor import PROGRAM, CannotStart, Room, Supervisor, environment_of
 from numbering.settings import Settings
@@ -163,6 +164,7 @@ def serve(settings: Settings, ready: Ready | None = None, *, program: Sequence[s
     ``ready`` is called once the DICOM port takes associations. `AlreadyServing` when the data folder is in use;
     `CannotStart` when a part does not come up.
     """
+    _keep_private()
     with _only_one(settings.data):
         _supervise(Node(settings, settings.data / "serve.json", program), Node.start, ready)
 
@@ -189,7 +191,14 @@ def _told(settings: Settings, command: str) -> Path:
     return settings.data / f"{command}-{socket.gethostname()}-{os.getpid()}.json"
 
 
+def _keep_private() -> None:
+    """What this process and its children write is nobody's else, whatever the machine's umask."""
+    if threading.current_thread() is threading.main_thread():
+        os.umask(UMASK)
+
+
 def _supervise(node: Node, start: Callable[[Node], None], ready: Ready | None) -> None:
+    _keep_private()
     node.settings.data.mkdir(parents=True, exist_ok=True)
     if threading.current_thread() is threading.main_thread():
         logs.configure(node.settings.log_level)
