@@ -18,7 +18,8 @@ from numbering.dicom.access import Door, Refusal
 from numbering.dicom.limits import Pace, Slot, Slots, Watermark
 from numbering.dicom.spool import Spool
 from numbering.dicom.storing import Storing
-from numbering.dicom.upper import Checkpoint, StoringProvider
+from numbering.dicom.upper import StoringProvider
+from numbering.dicom.waiting import Checkpoint
 from numbering.logs import bind, logger
 
 log = logger(__name__)

@@ -22,11 +22,12 @@ from typing import Any
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT, P_DATA
-from pynetdicom.timer import Timer
 
 from numbering.dicom.command import StoreRequest, store_request, store_response
+from numbering.dicom.inlet import Inlet
 from numbering.dicom.limits import Pace
 from numbering.dicom.storing import Storing
+from numbering.dicom.waiting import LONGEST_WAIT_SECONDS, MonotonicTimer, Telling
 from numbering.logs import bind, logger
 
 log = logger(__name__)
@@ -39,94 +40,11 @@ LARGEST_OTHER = 33 * 2**20
 """Bytes of any message but C-STORE, which is held in memory."""
 CLOSING_SECONDS = 1.0
 """After the last PDU the peer has this long to close the connection, so that it reads what we said."""
-LONGEST_WAIT_SECONDS = 0.5
 LARGEST_WAKE = 2**17
 """Bytes to wait for at most before the thread is woken; the kernel keeps twice as much ready."""
 
 INVALID_PDU, CONNECTION_CLOSED, ARTIM_EXPIRED = "Evt19", "Evt17", "Evt18"
 ESTABLISHED, CLOSING = "Sta6", "Sta13"
-
-
-class MonotonicTimer(Timer):
-    """pynetdicom's timer, by a clock that nobody sets."""
-
-    def start(self) -> None:
-        """Start anew."""
-        self._start_time, self._end_time = time.monotonic(), None
-
-    def stop(self) -> None:
-        """Stop."""
-        self._start_time = None
-
-    @property
-    def remaining(self) -> float:
-        """Seconds until it expires; 1 where it never does."""
-        if self.timeout is None:
-            return 1
-        if self._start_time is None:
-            return self.timeout
-        return self.timeout - (time.monotonic() - self._start_time)
-
-
-class _Telling(queue.Queue):
-    """A queue that says when something was put into it."""
-
-    def __init__(self, news: threading.Event) -> None:
-        super().__init__()
-        self._news = news
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        super().put(item, block, timeout)
-        self._news.set()
-
-
-class Checkpoint(threading.Event):
-    """pynetdicom's pause of an association's thread, which also waits for news instead of asking all the time."""
-
-    def __init__(self, news: threading.Event) -> None:
-        super().__init__()
-        self._news = news
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for news, then as long as the pause lasts."""
-        self._news.wait(LONGEST_WAIT_SECONDS)
-        self._news.clear()
-        return super().wait(timeout)
-
-    def set(self) -> None:
-        """End the pause."""
-        self._news.set()
-        super().set()
-
-
-class Inlet:
-    """What has come from the peer and was not yet looked at, in one piece of memory."""
-
-    def __init__(self, size: int) -> None:
-        self._bytes = memoryview(bytearray(size))
-        self._start = self._end = 0
-
-    @property
-    def length(self) -> int:
-        """How many bytes there are."""
-        return self._end - self._start
-
-    def fill(self, open_socket: socket.socket, size: int, flags: int = 0) -> None:
-        """Read what there is, with room for ``size`` bytes in all; ``EOFError`` when the peer has closed."""
-        if self._start + size > len(self._bytes) or self._start == self._end:
-            length = self.length
-            self._bytes[:length] = self._bytes[self._start : self._end]
-            self._start, self._end = 0, length
-        received = open_socket.recv_into(self._bytes[self._end :], 0, flags)
-        if not received:
-            raise EOFError
-        self._end += received
-
-    def take(self, size: int) -> memoryview:
-        """The first bytes; good until the next `fill`."""
-        view = self._bytes[self._start : self._start + size]
-        self._start += size
-        return view
 
 
 class _TooSlow(Exception):
@@ -147,7 +65,7 @@ class StoringProvider(DULServiceProvider):
         super().__init__(assoc)
         self._number = number
         self.news = threading.Event()
-        self.to_user_queue = _Telling(self.news)
+        self.to_user_queue = Telling(self.news)
         self._idle_timer, self.artim_timer = MonotonicTimer(60), MonotonicTimer(30)
         self._storing = storing
         self._pace = pace
