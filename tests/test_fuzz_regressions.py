@@ -38,3 +38,11 @@ def test_a_body_that_is_no_http_is_no_fault_of_ours(
     said = log.getvalue()
     assert "what is no HTTP" in said
     assert "a request broke" not in said
+
+
+@pytest.mark.parametrize("path", ["/dicom-web/studies/", "/dicom-web/studies/%2e%2e%2f", "/api/v1/jobs/", "/health/"])
+def test_nobody_is_redirected_to_what_the_host_header_claims(tmp_path: Path, path: str) -> None:
+    with running_web(tmp_path) as web:
+        answer = web.client().post(path, headers={"Host": "evil.example"})
+    assert answer.status_code in (401, 404, 405)
+    assert "location" not in answer.headers

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 from hypothesis import strategies as st
 
-from benchmarks.faults.receiver import CHANGES, mutated
+from benchmarks.faults.receiver import CHANGES, PATIENCE_SECONDS, mutated
 from numbering import logs
 from numbering.web.keys import Scope
 from tests.films import SECRETS
@@ -144,4 +144,6 @@ def running_target(folder: Path) -> Iterator[Target]:
     log = io.StringIO()
     logs.configure("INFO", json=True, stream=log)
     with running_web(folder / "data", web_requests_per_second=0, web_idle_seconds=20) as web:
-        yield Target(web, log, web.client(Scope.STORE), folder)
+        client = web.client(Scope.STORE)
+        client.timeout = PATIENCE_SECONDS
+        yield Target(web, log, client, folder)

@@ -27,6 +27,7 @@ def application(web: Web | None = None) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # nobody is sent anywhere, least of all to what a Host header claims
     )
     for router in (stow.router, jobs.router, installed.router, health.router, exposition.router):
         app.include_router(router)
