@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,11 +13,12 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from numbering.jobs.serve import environment_of
 from numbering.web.keys import Keys, Scope
 from tests.apart import running_apart
 from tests.archive import free_port
 from tests.films import make_film
-from tests.node import RunningNode, running_node, wait_for
+from tests.node import ROOT, RunningNode, running_node, wait_for
 from tests.test_crash import Archive, delivered_once
 
 Running = Callable[..., AbstractContextManager[RunningNode]]
@@ -130,3 +133,19 @@ def sent(node: RunningNode, film: Path) -> bool:
     except AssertionError:
         return False
     return True
+
+
+def test_the_health_check_of_the_image_finds_what_answers(node: RunningNode, http: httpx.Client) -> None:
+    del http  # so that it answers
+    port = int(str(node.facts["port"]))
+    for room, there, code in (("dicom", port, 0), ("web", port, 0), ("dicom", free_port(), 1)):
+        settings = node.settings.model_copy(update={"port": there})
+        environment = {**environment_of(settings), "PYTHONPATH": str(ROOT)}
+        asked = subprocess.run(
+            [sys.executable, ROOT / "deploy" / "docker" / "alive.py", room],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert asked.returncode == code, (room, asked.stderr)

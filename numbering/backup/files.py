@@ -16,7 +16,7 @@ from pathlib import Path
 UNCHANGING = ".dcm"
 LEFT_OUT = (
     *("associations", "metrics", "redis", "redis.sock", "ready"),
-    *("serve.json", "receive-*.json", "work-*.json", "*.lock", "*.part", "numbering.db*"),
+    *("serve.json", "receive-*.json", "work-*.json", "web-*.json", "*.lock", "*.part", "numbering.db*"),
     *("spool/.arrivals", "spool/.incoming"),
 )
 """Of no use elsewhere, or copied in another way: relative to the data folder."""
