@@ -32,7 +32,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
-from numbering.dicom.deliver import Destination, Outcome, send
+from numbering.dicom.outgoing.deliver import Destination, Outcome, send
 from numbering.jobs.models import InstanceRow, Job, ObjectRow
 from numbering.jobs.store import connect, reading
 from numbering.phantom.generate import generate

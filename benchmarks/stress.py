@@ -27,8 +27,8 @@ from sqlalchemy import select
 
 from benchmarks.faults import wire
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.part10 import split
-from numbering.dicom.spool import Spool
 from numbering.jobs.models import InstanceRow, Job, JobImage
 from numbering.jobs.store import reading
 from numbering.web.keys import Scope

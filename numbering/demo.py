@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from numbering.dicom.deliver import Destination, send
+from numbering.dicom.incoming.receive import start_receiver
+from numbering.dicom.incoming.spool import Spool
+from numbering.dicom.outgoing.deliver import Destination, send
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import read_folder
-from numbering.dicom.receive import start_receiver
-from numbering.dicom.spool import Spool
 from numbering.jobs.overview import Row, overview
 from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect

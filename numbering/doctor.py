@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from numbering.dicom.deliver import Destination, Outcome, WebDestination, check, echo
+from numbering.dicom.outgoing.deliver import Destination, Outcome, WebDestination, check, echo
 from numbering.errors import NumberingError
 from numbering.settings import Settings
 from numbering.settings.delivering import DestinationSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from numbering.dicom.encode import encode, write_objects
+from numbering.dicom.objects.encode import encode, write_objects
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import Unreadable, read_folder
 from numbering.errors import NumberingError, Reason, ReasonCode

@@ -17,8 +17,8 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
-from numbering.dicom.announced import Announcement, Announcements
-from numbering.dicom.spool import Kept, Spool
+from numbering.dicom.incoming.announced import Announcement, Announcements
+from numbering.dicom.incoming.spool import Kept, Spool
 from numbering.jobs import assemble, completion, models, steps
 from numbering.jobs.models import SeriesRow
 from numbering.jobs.node import Node

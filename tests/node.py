@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from numbering.dicom.deliver import Destination, Outcome, send
+from numbering.dicom.outgoing.deliver import Destination, Outcome, send
 from numbering.jobs.overview import Row, overview
 from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect

@@ -17,8 +17,8 @@ from pydicom.uid import (
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
-from numbering.dicom.deliver import Destination, Timeouts
-from numbering.dicom.destination import TLSFiles
+from numbering.dicom.outgoing.deliver import Destination, Timeouts
+from numbering.dicom.outgoing.destination import TLSFiles
 
 CLASSES = (ComprehensiveSRStorage, GrayscaleSoftcopyPresentationStateStorage, DigitalXRayImageStorageForPresentation)
 QUICK = Timeouts(connection=2, association=2, message=1, network=5)

@@ -21,7 +21,7 @@ from pydicom.uid import CTImageStorage
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.spool import Spool
 from numbering.jobs.supervisor import environment_of
 from numbering.settings import Settings
 from tests.films import make_ct

@@ -15,10 +15,10 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from numbering.dicom.announce import INSTANCE_AVAILABILITY, MPPS
-from numbering.dicom.announced import Announcement, Announcements, Step
-from numbering.dicom.receive import Receiver, start_receiver
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.announce import INSTANCE_AVAILABILITY, MPPS
+from numbering.dicom.incoming.announced import Announcement, Announcements, Step
+from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.incoming.spool import Spool
 from numbering.settings import Settings
 from tests.films import NAME, SECRETS
 

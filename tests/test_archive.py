@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from numbering.dicom.deliver import Destination, Outcome, echo, send
-from numbering.dicom.encode import Written, encode, write_objects
+from numbering.dicom.objects.encode import Written, encode, write_objects
+from numbering.dicom.outgoing.deliver import Destination, Outcome, echo, send
 from tests.archive import LOOPBACK, Archive, running_archive
 from tests.films import make_film
 from tests.results import numbered, result_of

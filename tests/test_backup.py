@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from numbering.backup import BackupError, backup, restore, write
 from numbering.backup.write import generations
 from numbering.cli import app
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.spool import Spool
 from numbering.jobs import assemble, completion, steps
 from numbering.jobs.app import Bell, celery_app
 from numbering.jobs.models import InstanceRow, SeriesRow

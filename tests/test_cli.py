@@ -69,8 +69,8 @@ def test_sending_to_nobody_fails_and_says_so(tmp_path: Path) -> None:
 
 
 def test_what_is_no_dicom_is_left_out_and_said(tmp_path: Path) -> None:
-    from numbering.dicom.receive import start_receiver
-    from numbering.dicom.spool import Spool
+    from numbering.dicom.incoming.receive import start_receiver
+    from numbering.dicom.incoming.spool import Spool
     from tests.films import make_film
 
     films = tmp_path / "films"

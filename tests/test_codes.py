@@ -7,7 +7,7 @@ from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.codedict import codes as standard
 
 from numbering.anatomy import Disc, Level
-from numbering.dicom import codes
+from numbering.dicom.objects import codes
 from numbering.errors import ReasonCode
 
 

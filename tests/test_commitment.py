@@ -20,8 +20,8 @@ from pynetdicom.sop_class import (
 )
 from sqlalchemy import select
 
-from numbering.dicom.commitment_inbox import Answer, CommitmentInbox
-from numbering.dicom.receive import Receiver, start_receiver
+from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.outgoing.commitment_inbox import Answer, CommitmentInbox
 from numbering.jobs import commitments, deliveries
 from numbering.jobs.commitments import ask_due, take_answers
 from numbering.jobs.delivering import deliver_due

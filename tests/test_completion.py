@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
-from numbering.dicom.spool import Kept
+from numbering.dicom.incoming.spool import Kept
 from numbering.errors import ReasonCode
 from numbering.jobs import clock, sweeper
 from numbering.jobs.claims import claim_job, worker_name

@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 
-from numbering.dicom.announce import INSTANCE_AVAILABILITY, MPPS
-from numbering.dicom.receive import Receiver, start_receiver
+from numbering.dicom.incoming.announce import INSTANCE_AVAILABILITY, MPPS
+from numbering.dicom.incoming.receive import Receiver, start_receiver
 from numbering.jobs.states import State
 from tests.films import SOP_CLASS
 from tests.house import House, running_house

@@ -11,10 +11,12 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from numbering.dicom import accept, announce, codes, commitment, receive
-from numbering.dicom.encode import encode
-from numbering.dicom.receive import start_receiver
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming import accept, announce, receive
+from numbering.dicom.incoming.receive import start_receiver
+from numbering.dicom.incoming.spool import Spool
+from numbering.dicom.objects import codes
+from numbering.dicom.objects.encode import encode
+from numbering.dicom.outgoing import commitment
 from numbering.result import Findings
 from numbering.settings import Settings
 from tests.films import make_film

@@ -12,7 +12,7 @@ from pynetdicom import evt
 from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 
-from numbering.dicom.destination import Destination
+from numbering.dicom.outgoing.destination import Destination
 from numbering.jobs import circuit, deliveries, delivering
 from numbering.jobs.circuit import Admission
 from numbering.jobs.claims import claim_deliveries

@@ -16,8 +16,8 @@ from pydicom.uid import (
 from pynetdicom import AllStoragePresentationContexts, evt
 from pynetdicom.dimse import DIMSEServiceProvider
 
-from numbering.dicom.deliver import Destination, Outcome, echo, send
-from numbering.dicom.encode import encode, write_objects
+from numbering.dicom.objects.encode import encode, write_objects
+from numbering.dicom.outgoing.deliver import Destination, Outcome, echo, send
 from tests.archive import free_port, running_archive
 from tests.films import NAME, PATIENT_ID, make_film
 from tests.peers import CLASSES, QUICK, peer

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from numbering.dicom.deliver import Destination, Outcome, Sent, check, echo, send
-from numbering.dicom.destination import TLSFiles
+from numbering.dicom.outgoing.deliver import Destination, Outcome, Sent, check, echo, send
+from numbering.dicom.outgoing.destination import TLSFiles
 from numbering.dicom.tls import server_context
 from tests.archive import free_port
 from tests.films import make_film

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from numbering.cli import app
-from numbering.dicom.receive import start_receiver
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.receive import start_receiver
+from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.tls import client_context, server_context
 from numbering.settings import Settings
 from numbering.web import exposition

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from numbering.dicom.destination import Destination, TLSFiles, WebDestination
+from numbering.dicom.outgoing.destination import Destination, TLSFiles, WebDestination
 from numbering.jobs.serve import environment_of
 from numbering.settings import Settings
 from numbering.settings.delivering import DestinationSettings

@@ -9,7 +9,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from numbering.dicom.encode import DifferentBytesError, encode, object_bytes, write_objects
+from numbering.dicom.objects.encode import DifferentBytesError, encode, object_bytes, write_objects
 from numbering.result import NumberingResult, Origin
 from numbering.uids import IMPLEMENTATION_CLASS_UID
 from tests.films import make_film
@@ -72,7 +72,7 @@ def test_a_write_that_fails_leaves_nothing_behind(film: Path, tmp_path: Path, mo
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("numbering.dicom.encode.os.fsync", full)
+    monkeypatch.setattr("numbering.dicom.objects.encode.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_objects(encoded(film), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

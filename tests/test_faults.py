@@ -15,9 +15,9 @@ import pytest
 
 from benchmarks import kill
 from benchmarks.faults import wire
-from numbering.dicom.accept import OUT_OF_RESOURCES
+from numbering.dicom.incoming.accept import OUT_OF_RESOURCES
+from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.part10 import split
-from numbering.dicom.spool import Spool
 from numbering.jobs.serve import environment_of
 from numbering.settings import Settings
 from tests.archive import free_port

@@ -17,11 +17,11 @@ import pytest
 from pydicom.uid import generate_uid
 
 from benchmarks.faults import wire
+from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.part10 import compose, split
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import read_series
-from numbering.dicom.receive import Receiver, start_receiver
-from numbering.dicom.spool import Spool
 from numbering.errors import QuarantinedInput, UnsuitableStudy
 from numbering.route import route
 from numbering.settings import Settings

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from numbering.dicom import limits
-from numbering.dicom.access import Door, Refusal
-from numbering.dicom.limits import Pace, Slot, Slots, Watermark
+from numbering.dicom.incoming import limits
+from numbering.dicom.incoming.access import Door, Refusal
+from numbering.dicom.incoming.limits import Pace, Slot, Slots, Watermark
 from numbering.settings import Settings
 from numbering.settings.kinds import AllowedPeer
 
@@ -66,7 +66,7 @@ def test_slots_are_counted_for_all_and_for_each_peer(tmp_path: Path) -> None:
 
 def test_a_killed_process_gives_its_slots_back(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from numbering.dicom.limits import Slots;"
+        "import sys, time; from pathlib import Path; from numbering.dicom.incoming.limits import Slots;"
         "slot = Slots(Path(sys.argv[1]), 1, 1).take('a'); print(slot, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as process:

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydicom import dcmread
 
-from numbering.dicom.receive import start_receiver
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.receive import start_receiver
+from numbering.dicom.incoming.spool import Spool
 from numbering.settings import Settings
 from numbering.web.keys import Keys, Scope
 from tests.films import SECRETS, make_film

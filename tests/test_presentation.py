@@ -17,8 +17,8 @@ from pydicom.uid import (
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
 )
 
-from numbering.dicom.encode import encode, write_objects
-from numbering.dicom.presentation import lut_shape, marks_on
+from numbering.dicom.objects.encode import encode, write_objects
+from numbering.dicom.objects.presentation import lut_shape, marks_on
 from numbering.result import Findings, NumberingBasis, Status, Vertebra
 from tests.films import make_ct, make_film, uneven
 from tests.results import BOX, abstained, numbered, result_of

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from numbering.audit.journal import Journal
 from numbering.audit.reading import Entry, entry_of
 from numbering.cli import app
+from numbering.dicom.incoming.receive import start_receiver
 from numbering.dicom.priors.dicomweb import DicomwebSource
-from numbering.dicom.receive import start_receiver
 from numbering.jobs import priors
 from numbering.jobs.models import Delivery, Job, PriorRow, now
 from numbering.jobs.prior_room import PriorRoom

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.priors import open_source
 from numbering.dicom.priors.intake import SpoolIntake
 from numbering.dicom.priors.multipart import BrokenMultipart, read_parts
-from numbering.dicom.spool import Spool
 from numbering.priors.source import (
     MOST_STUDIES,
     Allowance,

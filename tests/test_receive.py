@@ -21,10 +21,10 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 
-from numbering.dicom.accept import STORAGE_CLASSES
+from numbering.dicom.incoming.accept import STORAGE_CLASSES
+from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.incoming.spool import Kept, Spool
 from numbering.dicom.part10 import split
-from numbering.dicom.receive import Receiver, start_receiver
-from numbering.dicom.spool import Kept, Spool
 from numbering.settings import Settings
 from numbering.uids import IMPLEMENTATION_CLASS_UID
 from tests.films import SECRETS, SOP_CLASS, make_ct, make_film, uneven
@@ -261,7 +261,7 @@ def test_no_answer_comes_before_the_marker_is_durable(
 RECEIVE = """
 import sys
 from pathlib import Path
-from numbering.dicom.receive import run_receiver
+from numbering.dicom.incoming.receive import run_receiver
 from numbering.settings import Settings
 run_receiver(Settings(data=Path(sys.argv[1]), port=int(sys.argv[2])))
 """

@@ -17,9 +17,9 @@ from pydicom.filewriter import write_dataset
 from pynetdicom.dimse_messages import C_STORE_RSP
 from pynetdicom.dsutils import decode, encode
 
-from numbering.dicom import head
-from numbering.dicom.accept import CANNOT_UNDERSTAND, RefusedError, identifiers
-from numbering.dicom.command import StoreRequest, store_request, store_response
+from numbering.dicom.incoming import head
+from numbering.dicom.incoming.accept import CANNOT_UNDERSTAND, RefusedError, identifiers
+from numbering.dicom.incoming.command import StoreRequest, store_request, store_response
 
 IMPLICIT, EXPLICIT, BIG, DEFLATED = (
     "1.2.840.10008.1.2",

@@ -14,10 +14,10 @@ from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from numbering.dicom import limits
-from numbering.dicom.command import _HEAD
-from numbering.dicom.receive import Receiver, start_receiver
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming import limits
+from numbering.dicom.incoming.command import _HEAD
+from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.incoming.spool import Spool
 from numbering.settings import Settings
 from tests.films import make_film, uneven
 from tests.test_receive import send

@@ -16,8 +16,8 @@ from pydicom.uid import (
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
 )
 
-from numbering.dicom import codes
-from numbering.dicom.encode import encode, write_objects
+from numbering.dicom.objects import codes
+from numbering.dicom.objects.encode import encode, write_objects
 from numbering.errors import ReasonCode
 from numbering.result import Findings, Measurement, NumberedDisc, NumberingResult, StatedReason, Status, Vertebra
 from tests.films import make_ct, make_film, uneven

@@ -10,10 +10,10 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
-from numbering.dicom import durable
-from numbering.dicom.announced import Announcements
+from numbering.dicom.incoming import durable
+from numbering.dicom.incoming.announced import Announcements
+from numbering.dicom.incoming.spool import Kept
 from numbering.dicom.part10 import compose, split
-from numbering.dicom.spool import Kept
 from numbering.jobs import retention
 from numbering.jobs.claims import claim_job
 from numbering.jobs.disk import Disk, disk_of, marks

@@ -9,12 +9,12 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import JPEGLSLossless
 
-from numbering.dicom.deliver import Destination, send
+from numbering.dicom.incoming.receive import start_receiver
+from numbering.dicom.incoming.spool import Spool
+from numbering.dicom.outgoing.deliver import Destination, send
 from numbering.dicom.part10 import split
 from numbering.dicom.priors import PriorSource, open_source
 from numbering.dicom.priors.intake import SpoolIntake
-from numbering.dicom.receive import start_receiver
-from numbering.dicom.spool import Spool
 from numbering.priors.source import Allowance, OutOfTime, Patient, SourceMisbehaves
 from numbering.settings import Settings
 from tests.earlier import OURS, EarlierArchive, another_study, uid_of

@@ -13,8 +13,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
-from numbering.dicom import durable
-from numbering.dicom.spool import Kept, Kind, Spool
+from numbering.dicom.incoming import durable
+from numbering.dicom.incoming.spool import Kept, Kind, Spool
 from numbering.uids import InvalidUID
 from tests.films import make_film, uneven
 
@@ -225,7 +225,9 @@ def test_what_is_written_in_another_container_is_not_taken_for_a_leftover(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(durable, "unnamed", lambda folder: None)  # as over NFS
-    monkeypatch.setattr("numbering.dicom.spool._alive", lambda pid: False)  # as seen from another process namespace
+    monkeypatch.setattr(
+        "numbering.dicom.incoming.spool._alive", lambda pid: False
+    )  # as seen from another process namespace
     with spool.draft() as draft:
         draft.write(b"half")
         Spool(spool.root)

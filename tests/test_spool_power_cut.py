@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from numbering.dicom import durable
-from numbering.dicom.spool import Kept, Spool
+from numbering.dicom.incoming import durable
+from numbering.dicom.incoming.spool import Kept, Spool
 from tests.films import make_film, uneven
 
 Operation = tuple[Any, ...]

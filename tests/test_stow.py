@@ -17,10 +17,10 @@ import pytest
 import trustme
 from pydicom import dcmread
 
-from numbering.dicom import stow as stow_module
-from numbering.dicom.deliver import Outcome, Sent, Timeouts, WebDestination, check, echo, send
-from numbering.dicom.destination import TLSFiles
-from numbering.dicom.stow_answer import Told, instances
+from numbering.dicom.outgoing import stow as stow_module
+from numbering.dicom.outgoing.deliver import Outcome, Sent, Timeouts, WebDestination, check, echo, send
+from numbering.dicom.outgoing.destination import TLSFiles
+from numbering.dicom.outgoing.stow_answer import Told, instances
 from tests.archive import Archive, free_port, running_archive
 from tests.films import make_film
 

@@ -18,7 +18,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from numbering.audit.journal import Journal
-from numbering.dicom.accept import (
+from numbering.dicom.incoming.accept import (
     CANNOT_UNDERSTAND,
     DOES_NOT_MATCH,
     INVALID_IDENTIFIER,
@@ -28,8 +28,8 @@ from numbering.dicom.accept import (
     SOP_CLASS_NOT_SUPPORTED,
     TRANSFER_SYNTAX_NOT_SUPPORTED,
 )
+from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.part10 import compose, split
-from numbering.dicom.spool import Spool
 from numbering.web.keys import Scope
 from tests.films import SECRETS, make_ct, make_film, uneven
 from tests.web import RunningWeb, running_web

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from numbering.dicom.receive import Receiver, start_receiver
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.tls import TLSFileError, client_context, server_context
 from numbering.jobs.serve import CannotStart, receive
 from numbering.settings import Settings

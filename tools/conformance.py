@@ -15,9 +15,11 @@ from pydicom.uid import UID
 from pynetdicom import ALL_TRANSFER_SYNTAXES
 
 from numbering.anatomy import Level
-from numbering.dicom import accept, announce, codes, commitment, receive
-from numbering.dicom.access import Refusal
-from numbering.dicom.header import PATIENT_AND_STUDY_TYPE_2, PATIENT_AND_STUDY_TYPE_3
+from numbering.dicom.incoming import accept, announce, receive
+from numbering.dicom.incoming.access import Refusal
+from numbering.dicom.objects import codes
+from numbering.dicom.objects.header import PATIENT_AND_STUDY_TYPE_2, PATIENT_AND_STUDY_TYPE_3
+from numbering.dicom.outgoing import commitment
 from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME
 from numbering.dicom.priors.dimse import GET_CLASSES, GET_SYNTAXES
 from numbering.settings import Settings

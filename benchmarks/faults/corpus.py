@@ -10,7 +10,7 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from numbering.dicom.encode import encode, object_bytes
+from numbering.dicom.objects.encode import encode, object_bytes
 from numbering.phantom.generate import generate
 from tests.films import make_ct, make_film, uneven
 from tests.results import numbered, result_of

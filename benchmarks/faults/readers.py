@@ -13,7 +13,7 @@ import numpy as np
 
 from numbering import infer
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.encode import encode, object_bytes
+from numbering.dicom.objects.encode import encode, object_bytes
 from numbering.dicom.part10 import Part10, compose, parse, split
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import read_header, read_series

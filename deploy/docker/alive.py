@@ -20,7 +20,7 @@ SECONDS = 5.0
 
 def dicom(settings: Settings) -> bool:
     """Whether the DICOM port answers a C-ECHO."""
-    from numbering.dicom.deliver import Destination, Outcome, echo
+    from numbering.dicom.outgoing.deliver import Destination, Outcome, echo
 
     if settings.dicom_tls_certificate_file and not settings.dicom_tls_port:
         with socket.create_connection(("127.0.0.1", settings.port), SECONDS):

@@ -12,8 +12,8 @@ from sqlalchemy import make_url
 from numbering.backup.database import BackupError, load
 from numbering.backup.files import Copier
 from numbering.backup.write import FILES, MANIFEST, generations
-from numbering.dicom.accept import RefusedError, announced, identified
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.accept import RefusedError, announced, identified
+from numbering.dicom.incoming.spool import Spool
 from numbering.settings import Settings
 
 MARGIN = timedelta(minutes=10)

@@ -72,8 +72,8 @@ def send(
     json_target: JsonOption = None,
 ) -> None:
     """Send DICOM files by C-STORE."""
-    from numbering.dicom.deliver import Destination, Outcome
-    from numbering.dicom.deliver import send as send_files
+    from numbering.dicom.outgoing.deliver import Destination, Outcome
+    from numbering.dicom.outgoing.deliver import send as send_files
 
     try:
         destination = Destination.parse(to)

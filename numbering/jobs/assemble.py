@@ -12,10 +12,10 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from numbering.dicom.announced import Announcement, Announcements
+from numbering.dicom.incoming.announced import Announcement, Announcements
+from numbering.dicom.incoming.spool import Arrival, Kind
 from numbering.dicom.read import read_header
 from numbering.dicom.same import content_digest
-from numbering.dicom.spool import Arrival, Kind
 from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.jobs.models import AnnouncedInstance, InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node

@@ -13,9 +13,9 @@ from datetime import timedelta
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from numbering.dicom.commitment import Asked, ask_commitment
-from numbering.dicom.commitment_inbox import KEPT_SECONDS, Answer, CommitmentInbox
-from numbering.dicom.destination import Destination
+from numbering.dicom.outgoing.commitment import Asked, ask_commitment
+from numbering.dicom.outgoing.commitment_inbox import KEPT_SECONDS, Answer, CommitmentInbox
+from numbering.dicom.outgoing.destination import Destination
 from numbering.jobs import circuit
 from numbering.jobs.circuit import Admission
 from numbering.jobs.claims import back_off, let_go

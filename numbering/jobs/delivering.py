@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from numbering.audit import Peer as AuditPeer
 from numbering.audit import trail
-from numbering.dicom.deliver import Destination, Outcome, Sent, echo, sending
+from numbering.dicom.outgoing.deliver import Destination, Outcome, Sent, echo, sending
 from numbering.jobs import circuit
 from numbering.jobs.circuit import Admission
 from numbering.jobs.claims import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from numbering.dicom.deliver import check
+from numbering.dicom.outgoing.deliver import check
 from numbering.jobs.commitments import ask_due, forget_old
 from numbering.jobs.deliveries import work_waits
 from numbering.jobs.delivering import deliver_due

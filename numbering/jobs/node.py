@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.spool import Spool
 from numbering.jobs.app import Bell, Ringer, celery_app
 from numbering.jobs.notices import announce
 from numbering.jobs.store import connect

@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import Engine, or_, select
 from sqlalchemy.orm import Session
 
-from numbering.dicom.spool import Arrival
+from numbering.dicom.incoming.spool import Arrival
 from numbering.jobs.claims import LONGEST_WAIT_SECONDS, Claim, ClaimLost, back_off, lives, worker_name
 from numbering.jobs.deliveries import deliveries_of
 from numbering.jobs.models import Delivery, Job, PriorRow, SeriesRow, now

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from numbering.dicom.announced import Announcements
+from numbering.dicom.incoming.announced import Announcements
 from numbering.dicom.same import content_digest
 from numbering.jobs.disk import Disk, disk_of, marks
 from numbering.jobs.models import AnnouncedInstance, Delivery, InstanceRow, Job, ObjectRow, PriorRow, SeriesRow, now

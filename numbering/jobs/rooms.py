@@ -35,7 +35,7 @@ log = logs.logger("numbering.jobs.rooms")  # run as a program, __name__ is anoth
 
 def receive(settings: Settings) -> None:
     """Take objects in until SIGTERM."""
-    from numbering.dicom.receive import run_receiver
+    from numbering.dicom.incoming.receive import run_receiver
 
     run_receiver(settings, ready=tell_ready)
 

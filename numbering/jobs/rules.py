@@ -18,7 +18,7 @@ from numbering.settings import Settings
 from numbering.uids import InvalidUID, checked_uid
 
 WRITTEN_KINDS = ("SR", "PR")
-"""What is written of each result today (`numbering.dicom.encode`)."""
+"""What is written of each result today (`numbering.dicom.objects.encode`)."""
 WRITTEN_STATUSES = (Status.NUMBERED.value, Status.ABSTAINED.value)
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO
 
 from numbering import logs
-from numbering.dicom.acceptors import LISTEN_FD, Listening, listening
-from numbering.dicom.deliver import check
+from numbering.dicom.incoming.acceptors import LISTEN_FD, Listening, listening
+from numbering.dicom.outgoing.deliver import check
 from numbering.dicom.tls import TLSFileError, server_context
 from numbering.jobs.redis import redis_binary, redis_url, socket_path
 from numbering.jobs.rooms import UMASK

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from numbering import infer
 from numbering.audit import trail
-from numbering.dicom.encode import Written, encode, write_objects
+from numbering.dicom.objects.encode import Written, encode, write_objects
 from numbering.dicom.read import read_series
 from numbering.errors import QuarantinedInput, ReasonCode
 from numbering.jobs.claims import (

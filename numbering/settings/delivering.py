@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from numbering.dicom.destination import Destination, Peer, Timeouts, TLSFiles, WebDestination, is_web
+from numbering.dicom.outgoing.destination import Destination, Peer, Timeouts, TLSFiles, WebDestination, is_web
 from numbering.settings.kinds import Seconds
 
 ARCHIVE = "archive"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from numbering.dicom.destination import Destination, Peer, TLSFiles, WebDestination, is_web
+from numbering.dicom.outgoing.destination import Destination, Peer, TLSFiles, WebDestination, is_web
 from numbering.settings.kinds import Seconds
 
 Count = Annotated[int, Field(ge=1)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from numbering.audit.trail import AuditTrail, trail
-from numbering.dicom.limits import Watermark
+from numbering.dicom.incoming.limits import Watermark
 from numbering.jobs.node import Node
 from numbering.settings import Settings
 from numbering.web.keys import Keys

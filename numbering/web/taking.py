@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from numbering.audit.message import Peer
-from numbering.dicom.accept import (
+from numbering.dicom.incoming.accept import (
     OTHER_PICTURE,
     OTHER_STUDY,
     OUT_OF_RESOURCES,
@@ -14,8 +14,8 @@ from numbering.dicom.accept import (
     announced_in,
     identified_in,
 )
-from numbering.dicom.limits import Watermark
-from numbering.dicom.spool import Draft, Kept, Spool
+from numbering.dicom.incoming.limits import Watermark
+from numbering.dicom.incoming.spool import Draft, Kept, Spool
 from numbering.logs import logger
 from numbering.metrics import BYTES_RECEIVED, OBJECTS_RECEIVED, OBJECTS_REFUSED
 from numbering.web.stored import Outcome

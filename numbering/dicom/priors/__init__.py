@@ -7,7 +7,7 @@ and counts, bytes and time are bounded.
 
 from __future__ import annotations
 
-from numbering.dicom.destination import WebDestination
+from numbering.dicom.outgoing.destination import WebDestination
 from numbering.dicom.priors.dicomweb import DicomwebSource
 from numbering.dicom.priors.dimse import DimseSource
 from numbering.priors.source import PriorSource

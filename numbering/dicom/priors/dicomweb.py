@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from numbering.dicom.destination import Timeouts, WebDestination
+from numbering.dicom.outgoing.destination import Timeouts, WebDestination
+from numbering.dicom.outgoing.web_client import CredentialsError, web_client
 from numbering.dicom.priors.multipart import BrokenMultipart, boundary_of, read_parts
 from numbering.dicom.tls import TLSFileError
-from numbering.dicom.web_client import CredentialsError, web_client
 from numbering.priors.source import (
     MOST_SERIES,
     MOST_STUDIES,

@@ -20,10 +20,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from numbering.dicom.accept import OUT_OF_RESOURCES, SUCCESS
-from numbering.dicom.association import NoAssociation, associate, leave
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.destination import Destination, Outcome, Timeouts
+from numbering.dicom.incoming.accept import OUT_OF_RESOURCES, SUCCESS
+from numbering.dicom.outgoing.association import NoAssociation, associate, leave
+from numbering.dicom.outgoing.destination import Destination, Outcome, Timeouts
 from numbering.dicom.part10 import compose
 from numbering.dicom.priors.matches import SERIES_KEYS, STUDY_KEYS, identifier, series_of, study_of, text_of
 from numbering.priors.source import (

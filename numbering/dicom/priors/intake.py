@@ -11,10 +11,10 @@ from pathlib import Path
 from pydicom.filereader import read_file_meta_info
 
 from numbering import metrics
-from numbering.dicom.accept import RefusedError, announced, identified
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.incoming.accept import RefusedError, announced, identified
+from numbering.dicom.incoming.spool import Kept, Spool
 from numbering.dicom.patient import patient_in, patient_of
-from numbering.dicom.spool import Kept, Spool
 from numbering.priors.source import Allowance, Patient, Received, SourceUnavailable
 
 WAY = "prior"

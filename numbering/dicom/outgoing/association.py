@@ -16,7 +16,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
 from pynetdicom.presentation import PresentationContext
 
-from numbering.dicom.destination import DEFAULT_TIMEOUTS, Destination, Outcome, Timeouts, TLSFiles
+from numbering.dicom.outgoing.destination import DEFAULT_TIMEOUTS, Destination, Outcome, Timeouts, TLSFiles
 from numbering.dicom.tls import TLSFileError, client_context
 from numbering.uids import IMPLEMENTATION_CLASS_UID
 

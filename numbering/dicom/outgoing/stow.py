@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import httpx
 
-from numbering.dicom.destination import DEFAULT_TIMEOUTS, Echoed, Outcome, Sent, Timeouts, WebDestination
-from numbering.dicom.outgoing import Outgoing
-from numbering.dicom.stow_answer import Told, instances
+from numbering.dicom.outgoing.destination import DEFAULT_TIMEOUTS, Echoed, Outcome, Sent, Timeouts, WebDestination
+from numbering.dicom.outgoing.file import Outgoing
+from numbering.dicom.outgoing.stow_answer import Told, instances
+from numbering.dicom.outgoing.web_client import CredentialsError, web_client
 from numbering.dicom.tls import TLSFileError
-from numbering.dicom.web_client import CredentialsError, web_client
 
 REQUEST_BYTES = 32 * 2**20
 """A request is cut here; one larger object still goes, alone."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numbering.dicom.store_scu import DUPLICATE, is_temporary
+from numbering.dicom.outgoing.store_scu import DUPLICATE, is_temporary
 
 REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE = "00081199", "00081198"
 REFERENCED_SOP_INSTANCE_UID = "00081155"

@@ -24,10 +24,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModelInstance,
 )
 
-from numbering.dicom.association import NoAssociation, associate, leave
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.commitment_inbox import Answer, CommitmentInbox
-from numbering.dicom.destination import Destination, Timeouts
+from numbering.dicom.outgoing.association import NoAssociation, associate, leave
+from numbering.dicom.outgoing.commitment_inbox import Answer, CommitmentInbox
+from numbering.dicom.outgoing.destination import Destination, Timeouts
 from numbering.uids import checked_uid
 
 REQUEST = 1

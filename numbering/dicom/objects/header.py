@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
 
 from numbering.dicom import MANUFACTURER
-from numbering.dicom.codes import coded
+from numbering.dicom.objects.codes import coded
 from numbering.result import NumberingResult, Status
 from numbering.uids import derived_uid
 

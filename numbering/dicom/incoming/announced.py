@@ -5,8 +5,8 @@
     ROOT/.announced/<time>-….json    an announcement that nobody has taken note of yet
     ROOT/.steps/<uid>.json           a performed procedure step: its studies, its status, its series so far
 
-They lie beside the received files (`numbering.dicom.spool`), so any number of receivers may write them, and none of
-them needs the database.
+They lie beside the received files (`numbering.dicom.incoming.spool`), so any number of receivers may write them, and
+none of them needs the database.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import structlog
 
-from numbering.dicom import durable
+from numbering.dicom.incoming import durable
 from numbering.uids import checked_uid
 
 log = structlog.get_logger()

@@ -15,9 +15,9 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
-from numbering.dicom.association import NoAssociation, associate, leave
-from numbering.dicom.destination import Destination, Echoed, Outcome, Sent, Timeouts
-from numbering.dicom.outgoing import Outgoing
+from numbering.dicom.outgoing.association import NoAssociation, associate, leave
+from numbering.dicom.outgoing.destination import Destination, Echoed, Outcome, Sent, Timeouts
+from numbering.dicom.outgoing.file import Outgoing
 
 MAX_CONTEXTS = 128
 """Presentation contexts an association can hold: their identifiers are the odd numbers 1…255 (PS3.8 9.3.2.2)."""

@@ -23,11 +23,11 @@ from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT, P_DATA
 
-from numbering.dicom.command import StoreRequest, store_request, store_response
-from numbering.dicom.inlet import Inlet
-from numbering.dicom.limits import Pace
-from numbering.dicom.storing import Storing
-from numbering.dicom.waiting import LONGEST_WAIT_SECONDS, MonotonicTimer, Telling
+from numbering.dicom.incoming.command import StoreRequest, store_request, store_response
+from numbering.dicom.incoming.inlet import Inlet
+from numbering.dicom.incoming.limits import Pace
+from numbering.dicom.incoming.storing import Storing
+from numbering.dicom.incoming.waiting import LONGEST_WAIT_SECONDS, MonotonicTimer, Telling
 from numbering.logs import bind, logger
 
 log = logger(__name__)

@@ -17,9 +17,10 @@ from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from numbering.anatomy import Disc, Level
-from numbering.dicom import MANUFACTURER, codes, content
-from numbering.dicom.content import CONTAINS, HAS_ACQ_CONTEXT, HAS_CONCEPT_MOD, HAS_OBS_CONTEXT, HAS_PROPERTIES
-from numbering.dicom.header import NOTICE, begin, local_time, series_uid, settle_character_set
+from numbering.dicom import MANUFACTURER
+from numbering.dicom.objects import codes, content
+from numbering.dicom.objects.content import CONTAINS, HAS_ACQ_CONTEXT, HAS_CONCEPT_MOD, HAS_OBS_CONTEXT, HAS_PROPERTIES
+from numbering.dicom.objects.header import NOTICE, begin, local_time, series_uid, settle_character_set
 from numbering.geometry import Point, closed_polyline, corners_of
 from numbering.result import Candidate, Measurement, NumberedDisc, NumberingResult, Status, Vertebra
 from numbering.uids import derived_uid

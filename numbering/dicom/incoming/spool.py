@@ -6,7 +6,7 @@
     ROOT/.instances/<xx>/<sop>.dcm         the same file (hard link): one SOP instance UID, one file, in any study
     ROOT/.updates/<sop>/<sha256>.dcm       received again: other demographics or transfer syntax, same picture
     ROOT/.quarantine/<sop>/<sha256>.dcm    received again: another picture under the same UID
-    ROOT/.arrivals/<time>-….journal        what arrived and was not yet taken note of (`numbering.dicom.journal`)
+    ROOT/.arrivals/<time>-….journal        what arrived and was not yet taken note of (see `journal`)
     ROOT/.incoming/<pid>-….part            being written
 
 The sender is told once all of this is durable: the file's bytes (fsync of the file, before it gets any name, so that
@@ -34,8 +34,8 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 
-from numbering.dicom import durable
-from numbering.dicom.journal import Journal, Line, Reader
+from numbering.dicom.incoming import durable
+from numbering.dicom.incoming.journal import Journal, Line, Reader
 from numbering.dicom.part10 import split
 from numbering.dicom.same import same_picture
 from numbering.logs import logger

@@ -2,8 +2,8 @@
 
 Nothing here reads a database or decodes pixels, so a sender never waits for more than the disk. PS3.4 Annex B.
 
-Who is let in: `numbering.dicom.access`; how much one sender may use: `limits`; the port and its processes: `acceptors`;
-the way of the bytes: `upper`, `storing`, `spool`.
+Who is let in: `access`; how much one sender may use: `limits`; the port and its processes: `acceptors`; the way of the
+bytes: `upper`, `storing`, `spool`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
 
 from numbering.audit import trail
-from numbering.dicom.accept import STORAGE_CLASSES, SUCCESS
-from numbering.dicom.acceptor import AcceptedAssociation, Rules
-from numbering.dicom.acceptors import Listening, Server, listening
-from numbering.dicom.access import Door
-from numbering.dicom.announce import announcement_contexts, announcement_handlers
-from numbering.dicom.commitment import commitment_contexts, commitment_handlers
-from numbering.dicom.limits import Pace, Slots, Watermark
+from numbering.dicom.incoming.accept import STORAGE_CLASSES, SUCCESS
+from numbering.dicom.incoming.acceptor import AcceptedAssociation, Rules
+from numbering.dicom.incoming.acceptors import Listening, Server, listening
+from numbering.dicom.incoming.access import Door
+from numbering.dicom.incoming.announce import announcement_contexts, announcement_handlers
+from numbering.dicom.incoming.limits import Pace, Slots, Watermark
+from numbering.dicom.incoming.spool import Spool
+from numbering.dicom.outgoing.commitment import commitment_contexts, commitment_handlers
 from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME
-from numbering.dicom.spool import Spool
 from numbering.dicom.tls import server_context
 from numbering.logs import logger
 from numbering.settings import Settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
-from numbering.dicom.association import context_of as check_tls
-from numbering.dicom.destination import (
+from numbering.dicom.outgoing.association import context_of as check_tls
+from numbering.dicom.outgoing.destination import (
     DEFAULT_TIMEOUTS,
     Destination,
     Echoed,
@@ -16,8 +16,8 @@ from numbering.dicom.destination import (
     Timeouts,
     WebDestination,
 )
-from numbering.dicom.store_scu import echo_ae, store
-from numbering.dicom.stow import check_web, echo_web, stow
+from numbering.dicom.outgoing.store_scu import echo_ae, store
+from numbering.dicom.outgoing.stow import check_web, echo_web, stow
 
 __all__ = [
     "DEFAULT_TIMEOUTS", "Destination", "Echoed", "Outcome", "Peer", "Sent", "Timeouts", "WebDestination",

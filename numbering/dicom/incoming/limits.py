@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from numbering.dicom.access import Refusal
+from numbering.dicom.incoming.access import Refusal
 
 ADDRESSES = 1024
 """Places for the pace of addresses. Two addresses that fall on one place share their pace."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from numbering.dicom.association import context_of
-from numbering.dicom.destination import Timeouts, WebDestination
+from numbering.dicom.outgoing.association import context_of
+from numbering.dicom.outgoing.destination import Timeouts, WebDestination
 
 
 class CredentialsError(ValueError):

@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from numbering.dicom.presentation import presentations
-from numbering.dicom.report import report
+from numbering.dicom.objects.presentation import presentations
+from numbering.dicom.objects.report import report
 from numbering.result import NumberingResult
 from numbering.uids import IMPLEMENTATION_CLASS_UID, checked_uid
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pydicom import uid
 from pynetdicom import ALL_TRANSFER_SYNTAXES
 
-from numbering.dicom import head
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.incoming import head
 from numbering.dicom.part10 import DEFLATED, Part10, split
 from numbering.uids import InvalidUID, checked_uid
 

@@ -14,12 +14,12 @@ from pynetdicom.association import Association
 
 from numbering import metrics
 from numbering.audit import Alert, AuditTrail, Peer
-from numbering.dicom.access import Door, Refusal
-from numbering.dicom.limits import Pace, Slot, Slots, Watermark
-from numbering.dicom.spool import Spool
-from numbering.dicom.storing import Storing
-from numbering.dicom.upper import StoringProvider
-from numbering.dicom.waiting import Checkpoint
+from numbering.dicom.incoming.access import Door, Refusal
+from numbering.dicom.incoming.limits import Pace, Slot, Slots, Watermark
+from numbering.dicom.incoming.spool import Spool
+from numbering.dicom.incoming.storing import Storing
+from numbering.dicom.incoming.upper import StoringProvider
+from numbering.dicom.incoming.waiting import Checkpoint
 from numbering.logs import bind, logger
 
 log = logger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from numbering import metrics
-from numbering.dicom.accept import (
+from numbering.dicom.incoming.accept import (
     OTHER_PICTURE,
     OUT_OF_RESOURCES,
     SUCCESS,
@@ -20,10 +20,10 @@ from numbering.dicom.accept import (
     checked,
     identified_by,
 )
-from numbering.dicom.command import StoreRequest
-from numbering.dicom.limits import Watermark
+from numbering.dicom.incoming.command import StoreRequest
+from numbering.dicom.incoming.limits import Watermark
+from numbering.dicom.incoming.spool import Draft, Kept, Spool
 from numbering.dicom.part10 import preface
-from numbering.dicom.spool import Draft, Kept, Spool
 from numbering.logs import logger
 
 log = logger(__name__)

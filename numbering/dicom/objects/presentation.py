@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
-from numbering.dicom.header import NOTICE, begin, local_time, settle_character_set
+from numbering.dicom.objects.header import NOTICE, begin, local_time, settle_character_set
 from numbering.geometry import Box, Point, closed_polyline, corners_of, to_graphic
 from numbering.result import NumberingResult, SourceImage, Status
 

@@ -17,9 +17,9 @@ from pynetdicom import evt
 from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.events import Event, EventHandlerType
 
-from numbering.dicom.announced import Announcement, Announcements, Instances, Step
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.spool import Spool
+from numbering.dicom.incoming.announced import Announcement, Announcements, Instances, Step
+from numbering.dicom.incoming.spool import Spool
 from numbering.uids import InvalidUID, checked_uid
 
 log = structlog.get_logger()

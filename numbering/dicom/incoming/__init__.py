@@ -1,0 +1,1 @@
+"""Objects that come in: the DICOM port, the spool, what is announced."""

@@ -1,0 +1,1 @@
+"""The objects that we write: reports and presentation states, and their codes."""

@@ -1,0 +1,1 @@
+"""Objects that go out: destinations, C-STORE, STOW-RS, storage commitment."""
