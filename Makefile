@@ -7,7 +7,10 @@ STAMP := $(VENV)/.installed-from-lock
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench docs lock system-packages
+# Benchmarks that end within minutes.
+BENCHMARKS := latency runtimes labels footprint ingest enumeration
+
+.PHONY: help install demo test lint bench bench-faults docs lock system-packages
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,8 +39,13 @@ lint: install ## Style, types, and generated documents that are current
 	$(BIN)/mypy
 	$(BIN)/python -m tools.documents --check
 
-bench: install system-packages ## Every figure that the documents quote
-	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+bench: install system-packages ## The figures that the documents quote, save those of bench-faults
+	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
+
+bench-faults: install system-packages ## Kills under load, a soak of half an hour, fuzzing for two core-hours
+	$(BIN)/python benchmarks/kill.py --backend both
+	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/fuzz.py
 
 docs: install ## Write the generated documents (settings, JSON Schemas)
 	$(BIN)/python -m tools.documents
