@@ -21,6 +21,7 @@ from numbering.enumeration import (
     Solver,
     SpineModel,
     dens,
+    refusal,
     rib_bearing,
     sacrum,
 )
@@ -343,3 +344,27 @@ def test_an_anchor_leaves_the_other_candidates_alone() -> None:
     anchored = evidence.with_anchor(Anchor(1, frozenset({Level.L3}), 2.0))
     assert np.array_equal(anchored.log_likelihood[[0, 2]], evidence.log_likelihood[[0, 2]])
     assert anchored.log_likelihood[1, LEVELS.index(Level.L3)] == evidence.log_likelihood[1, LEVELS.index(Level.L3)]
+
+
+def test_a_doubtful_count_is_refused_and_says_what_else_it_may_be() -> None:
+    code, text = refusal(USUAL_SOLVER.number(lumbar(4))) or ("", "")
+    assert code == "ambiguous"
+    assert "counting from C2" in text
+    assert "L5" in text
+
+
+def test_a_sure_count_is_not_refused() -> None:
+    names = [{Level(f"L{n}"): 0.0} for n in range(1, 6)]
+    evidence = Evidence.of(names, [-50.0] * 5, np.arange(5) * 36.0)
+    assert refusal(USUAL_SOLVER.number(evidence)) is None
+
+
+def test_no_vertebra_at_all_is_not_in_view() -> None:
+    code, _ = refusal(USUAL_SOLVER.number(Evidence.of([{}], [0.0]))) or ("", "")
+    assert code == "target-not-in-view"
+
+
+def test_nothing_but_noise_is_low_confidence() -> None:
+    flat = Evidence.of([dict.fromkeys(LEVELS, 0.0)] * 3, [0.0] * 3, [0.0, 200.0, 420.0])
+    code, _ = refusal(USUAL_SOLVER.number(flat)) or ("", "")
+    assert code == "low-confidence"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.vid import Scan
+from benchmarks.vid_keypoints.scans import Scan
 from numbering.anatomy import Level
 
 NEAR_MM = 20.0
@@ -101,7 +101,8 @@ def abstention_curve(judged: Sequence[Judged]) -> list[dict[str, float | None]]:
 
 
 def _all(judged: Sequence[Judged], name: str) -> NDArray:
-    return np.concatenate([getattr(one, name) for one in judged]) if judged else np.zeros(0, bool)
+    nothing = np.zeros(0, float if name == "probability" else bool)
+    return np.concatenate([nothing, *(getattr(one, name) for one in judged)])
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

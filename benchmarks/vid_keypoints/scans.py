@@ -37,11 +37,6 @@ class Scan:
     found: Detections
 
     @property
-    def fold(self) -> int:
-        """The cross-validation fold of this patient: fixed by a hash, so it needs no list and no seed."""
-        return crc32(self.patient.encode()) % FOLDS
-
-    @property
     def has_l6(self) -> bool:
         """Whether the truth names a sixth lumbar vertebra."""
         return Level.L6 in self.levels
@@ -50,6 +45,11 @@ class Scan:
     def has_11_ribs(self) -> bool:
         """Whether T11 is followed by L1 in the truth."""
         return (Level.T11, Level.L1) in set(zip(self.levels, self.levels[1:], strict=False))
+
+
+def fold_of_name(name: str) -> int:
+    """The cross-validation fold of a patient or scan: fixed by a hash, so it needs no list and no seed."""
+    return crc32(name.encode()) % FOLDS
 
 
 def scans(folder: Path) -> list[Scan]:

@@ -3,6 +3,7 @@
 Pure numpy: no pixels, no DICOM, no network. Equations and a worked example: docs/enumeration.md.
 """
 
+from numbering.enumeration.abstention import refusal
 from numbering.enumeration.evidence import Anchor, Evidence, dens, rib_bearing, sacrum
 from numbering.enumeration.graph import LEVELS
 from numbering.enumeration.model import PREVALENCE, SpineModel
@@ -17,6 +18,7 @@ __all__ = [
     "Solver",
     "SpineModel",
     "dens",
+    "refusal",
     "rib_bearing",
     "sacrum",
 ]

@@ -20,7 +20,7 @@ SIDE_MM, BEHIND_MM, ABOVE_MM = 14.0, 21.0, 6.5
 REACH_MM = 17.0
 """A pedicle farther than this from where it should be is another body's, or none."""
 PAIR_REACH_MM = 15.0
-"""Pedicles whose separation differs by more than this from the usual one are no pair."""
+"""Pedicles whose separation differs by more than this from the usual one are no pair: wide ones of L5 neither."""
 OWN_BODY_MM = 13.0
 """A pair whose body would lie this near to a found one is that one's."""
 STRAY_MM = 45.0

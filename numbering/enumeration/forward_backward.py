@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from numbering.enumeration.trellis import Array, Static, Trellis
 
-Total = Callable[["_Ends", Array], Array]
+UNDERFLOW = -1e300
+"""Stands for ``-inf`` where one is subtracted from another."""
 
 
 @dataclass(frozen=True)
@@ -32,26 +33,28 @@ class _Ends:
         return cls(order, first, group, state)
 
 
-def log_sum(ends: _Ends, weights: Array) -> Array:
-    """Log of the summed weights ``(…, d, s, e)`` over steps and over each group of edges: ``(…, s, groups)``."""
-    over_steps = weights.max(-3)
-    if not len(ends.first):
-        return np.zeros((*over_steps.shape[:-1], 0))
-    highest = np.maximum.reduceat(over_steps, ends.first, axis=-1)
-    highest = np.where(np.isfinite(highest), highest, 0.0)
-    scaled = np.exp(weights - highest[..., None, :, ends.group]).sum(-3)
-    with np.errstate(divide="ignore"):
-        total: Array = np.log(np.add.reduceat(scaled, ends.first, axis=-1)) + highest
+@dataclass(frozen=True)
+class Semiring:
+    """How weights of several ways are joined: ``(d, s, e)`` into groups of edges ``(s, groups)``, and two arrays."""
+
+    over_groups: Callable[[_Ends, Array], Array]
+    joined: Callable[[Array, Array], Array]
+
+
+def _log_sum(ends: _Ends, weights: Array) -> Array:
+    highest = np.maximum(np.maximum.reduceat(weights.max(0), ends.first, axis=1), UNDERFLOW)
+    scaled = np.exp(weights - highest[:, ends.group]).sum(0)
+    total: Array = np.log(np.add.reduceat(scaled, ends.first, axis=1)) + highest
     return total
 
 
-def highest(ends: _Ends, weights: Array) -> Array:
-    """The greatest weight ``(…, d, s, e)`` of each group of edges: ``(…, s, groups)``."""
-    over_steps = weights.max(-3)
-    if not len(ends.first):
-        return np.zeros((*over_steps.shape[:-1], 0))
-    best: Array = np.maximum.reduceat(over_steps, ends.first, axis=-1)
+def _highest(ends: _Ends, weights: Array) -> Array:
+    best: Array = np.maximum.reduceat(weights.max(0), ends.first, axis=1)
     return best
+
+
+SUM = Semiring(_log_sum, np.logaddexp)
+BEST = Semiring(_highest, np.maximum)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,6 @@ class Sums:
 
     forward: Array
     backward: Array
-    nothing: float
 
     @property
     def through(self) -> Array:
@@ -77,52 +79,53 @@ class Recursion:
         self.static = static
         self.into, self.out_of = _Ends.of(static.graph.target), _Ends.of(static.graph.source)
 
-    def forward(self, trellis: Trellis, total: Total = log_sum) -> Array:
+    @np.errstate(divide="ignore")
+    def forward(self, trellis: Trellis, semiring: Semiring) -> Array:
         """``(n, s, k)``, see `Sums`."""
         static, count = self.static, len(trellis)
-        sums = np.full((count, len(static.log_scales), static.graph.states), -np.inf)
+        sums = np.empty((count, len(static.log_scales), static.graph.states))
         source = static.graph.source[self.into.order]
         steps = trellis.step[..., self.into.order]
+        start = static.start + static.log_scales[:, None]
         for j in range(count):
-            sums[j] = trellis.before[j] + static.start + static.log_scales[:, None]
+            here = trellis.before[j] + start
             reach = min(j, steps.shape[1])
-            if reach:
-                came = total(self.into, sums[j - reach : j][::-1][..., source] + steps[j, :reach])
-                sums[j][:, self.into.state] = _joined(sums[j][:, self.into.state], came, total)
-            sums[j] += trellis.true[j]
+            if reach and len(source):
+                came = semiring.over_groups(self.into, sums[j - reach : j][::-1][..., source] + steps[j, :reach])
+                here[:, self.into.state] = semiring.joined(here[:, self.into.state], came)
+            sums[j] = here + trellis.true[j]
         return sums
 
-    def backward(self, trellis: Trellis, total: Total = log_sum) -> Array:
+    @np.errstate(divide="ignore")
+    def backward(self, trellis: Trellis, semiring: Semiring) -> Array:
         """``(n, s, k)``, see `Sums`."""
         static, count = self.static, len(trellis)
-        sums = np.full((count, len(static.log_scales), static.graph.states), -np.inf)
+        sums = np.empty((count, len(static.log_scales), static.graph.states))
+        ahead = np.empty_like(sums)
         target = static.graph.target[self.out_of.order]
         steps = trellis.step[..., self.out_of.order]
         for j in range(count - 1, -1, -1):
             sums[j] = trellis.after[j] + static.end
             reach = min(count - 1 - j, steps.shape[1])
-            if reach:
+            if reach and len(target):
                 below = np.arange(j + 1, j + 1 + reach)
-                ahead = (sums[below] + trellis.true[below, None])[..., target]
-                went = total(self.out_of, ahead + steps[below, np.arange(reach)])
-                sums[j][:, self.out_of.state] = _joined(sums[j][:, self.out_of.state], went, total)
+                ways = ahead[j + 1 : j + 1 + reach][..., target] + steps[below, below - j - 1]
+                went = semiring.over_groups(self.out_of, ways)
+                sums[j][:, self.out_of.state] = semiring.joined(sums[j][:, self.out_of.state], went)
+            ahead[j] = sums[j] + trellis.true[j]
         return sums
 
-    def sums(self, trellis: Trellis, total: Total = log_sum) -> Sums:
+    def sums(self, trellis: Trellis, semiring: Semiring) -> Sums:
         """Both."""
-        return Sums(self.forward(trellis, total), self.backward(trellis, total), trellis.nothing)
+        return Sums(self.forward(trellis, semiring), self.backward(trellis, semiring))
 
     def log_total(self, trellis: Trellis, forward: Array) -> float:
         """Log of the summed weight of all paths, that of no vertebra at all included."""
         ended = forward + self.static.end + trellis.after[:, None, None]
-        return float(np.logaddexp(_log_sum_all(ended), trellis.nothing))
+        return float(np.logaddexp(log_sum_exp(ended), trellis.nothing))
 
 
-def _joined(one: Array, other: Array, total: Total) -> Array:
-    joined: Array = np.logaddexp(one, other) if total is log_sum else np.maximum(one, other)
-    return joined
-
-
-def _log_sum_all(weights: Array) -> float:
+def log_sum_exp(weights: Array) -> float:
+    """Of all elements; ``-inf`` where there is none."""
     top = float(weights.max(initial=-np.inf))
     return top + float(np.log(np.exp(weights - top).sum())) if np.isfinite(top) else -np.inf

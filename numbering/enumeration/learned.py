@@ -74,7 +74,7 @@ class DetectionModel:
         self.networks = Networks(**{name: np.asarray(arrays[name], float) for name in names})
         self.spine = SpineModel(
             start=arrays["start"],
-            ends=arrays["ends"],
+            end=arrays["end"],
             missed=float(arrays["missed"]),
             spacing_mm=arrays["spacing_mm"],
             spacing_sd_mm=arrays["spacing_sd_mm"],

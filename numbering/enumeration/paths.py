@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.enumeration.forward_backward import Recursion, Sums, highest
+from numbering.enumeration.forward_backward import Recursion, Sums, log_sum_exp
 from numbering.enumeration.trellis import Array, Trellis
 
 NONE = -1
@@ -17,7 +15,7 @@ NONE = -1
 def best_path(recursion: Recursion, trellis: Trellis, best: Sums) -> NDArray[np.intp]:
     """The state of each candidate on the likeliest path (`NONE` where spurious), jointly with the patient's scale.
 
-    ``best`` are the sums with `highest`.
+    ``best`` are the sums with `BEST`.
     """
     through = best.through
     if not len(trellis) or through.max() < trellis.nothing:
@@ -32,8 +30,8 @@ def best_different_path(
     """The likeliest path on which at least one candidate of ``path`` has another level; None where there is none."""
     level = recursion.static.graph.level
     numbered = np.flatnonzero(path != NONE)
-    through = best.through[numbered].copy()
-    through[:, :, :][np.broadcast_to((level == level[path[numbered], None])[:, None], through.shape)] = -np.inf
+    same = level == level[path[numbered], None]
+    through = np.where(same[:, None], -np.inf, best.through[numbered])
     if not through.size or not np.isfinite(through.max()):
         return None
     j, s, k = np.unravel_index(int(np.argmax(through)), through.shape)
@@ -41,25 +39,23 @@ def best_different_path(
 
 
 def log_weight(recursion: Recursion, trellis: Trellis, levels: NDArray[np.intp]) -> float:
-    """Log of the summed weight of all paths that give these levels (columns of `LEVELS`, `NONE` for spurious)."""
-    if (levels == NONE).all():
+    """Log of the summed weight of all paths that give these levels (columns of `LEVELS`, `NONE` for spurious).
+
+    Such paths differ only in the variant (the states that have one level) and in the scale.
+    """
+    static = recursion.static
+    numbered = np.flatnonzero(levels != NONE)
+    if not len(numbered):
         return trellis.nothing
-    allowed = recursion.static.graph.level == levels[:, None]
-    numbered = levels != NONE
-    first, last = np.flatnonzero(numbered)[[0, -1]]
-    # Steps that pass over a candidate with a level are none of these paths'.
-    passed = np.concatenate([[0], np.cumsum(numbered)])
-    step = trellis.step.copy()
-    for back in range(1, step.shape[1] + 1):
-        to = np.arange(back, len(levels))
-        over = passed[to] - passed[to - back + 1] > 0
-        step[to[over], back - 1] = -np.inf
-    before, after = trellis.before.copy(), trellis.after.copy()
-    before[first + 1 :], after[:last] = -np.inf, -np.inf
-    only = replace(
-        trellis, true=np.where(allowed, trellis.true, -np.inf), step=step, before=before, after=after, nothing=-np.inf
-    )
-    return recursion.log_total(only, recursion.forward(only))
+    first, last = numbered[0], numbered[-1]
+    states = [np.flatnonzero(static.graph.level == levels[i]) for i in numbered]
+    sums = trellis.before[first] + static.start[states[0]] + static.log_scales[:, None]
+    sums = sums + trellis.true[first, states[0]]
+    for above, here, i, j in zip(states, states[1:], numbered, numbered[1:], strict=False):
+        edges = static.edge_between[here[:, None], above]
+        steps = np.where(edges < 0, -np.inf, trellis.step[j, j - i - 1][:, edges])
+        sums = np.logaddexp.reduce(sums[:, None] + steps, axis=2) + trellis.true[j, here]
+    return log_sum_exp(sums + static.end[states[-1]] + trellis.after[last])
 
 
 def _path(recursion: Recursion, trellis: Trellis, best: Sums, j: int, s: int, k: int) -> NDArray[np.intp]:
@@ -80,7 +76,7 @@ def _upwards(recursion: Recursion, trellis: Trellis, forward: Array, path: NDArr
         fresh = trellis.before[j] + static.start[k] + static.log_scales[s]
         if not reach or not len(edges):
             return
-        came = forward[j - reach : j][::-1][:, s, static.graph.source[edges]] + trellis.step[j, :reach, s][:, edges]
+        came = forward[j - reach : j, s][::-1][:, static.graph.source[edges]] + trellis.step[j, :reach, s][:, edges]
         if came.max() <= fresh:
             return
         back, edge = np.unravel_index(int(np.argmax(came)), came.shape)
@@ -96,15 +92,11 @@ def _downwards(recursion: Recursion, trellis: Trellis, backward: Array, path: ND
         reach = min(len(trellis) - 1 - j, trellis.step.shape[1])
         if not reach or not len(edges):
             return
-        below = np.arange(j + 1, j + 1 + reach)
-        target = static.graph.target[edges]
-        went = backward[below][:, s, target] + trellis.true[below][:, target]
-        went = went + trellis.step[below, np.arange(reach), s][:, edges]
+        below, target = slice(j + 1, j + 1 + reach), static.graph.target[edges]
+        steps = trellis.step[np.arange(j + 1, j + 1 + reach)[:, None], np.arange(reach)[:, None], s, edges]
+        went = (backward[below, s] + trellis.true[below])[:, target] + steps
         if went.max() <= trellis.after[j] + static.end[k]:
             return
         ahead, edge = np.unravel_index(int(np.argmax(went)), went.shape)
         j += int(ahead) + 1
         path[j] = target[edge]
-
-
-__all__ = ["NONE", "best_different_path", "best_path", "highest", "log_weight"]

@@ -26,7 +26,10 @@ FAR = 1e6
 
 @dataclass(frozen=True)
 class Static:
-    """What does not depend on the candidates. Edge arrays are ``(e,)``, state arrays ``(k,)``."""
+    """What does not depend on the candidates. Edge arrays are ``(e,)``, state arrays ``(k,)``.
+
+    ``edge_between`` ``(k, k)``: the edge to a state from another, -1 where there is none.
+    """
 
     model: SpineModel
     graph: SpineGraph
@@ -36,6 +39,7 @@ class Static:
     mean_mm: Array
     sd_mm: Array
     log_scales: Array
+    edge_between: NDArray[np.intp]
 
     @classmethod
     def of(cls, model: SpineModel) -> Static:
@@ -57,7 +61,9 @@ class Static:
             mean[number] = model.spacing_mm[above].sum()
             variance[number] = (model.spacing_sd_mm[above] ** 2).sum()
         start = start - np.logaddexp.reduce(start)
-        return cls(model, graph, start, model.end[graph.level], edge, mean, np.sqrt(variance), scales)
+        between = np.full((graph.states, graph.states), -1)
+        between[graph.target, graph.source] = np.arange(len(edge))
+        return cls(model, graph, start, model.end[graph.level], edge, mean, np.sqrt(variance), scales, between)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What the benchmark of the enumeration reads, fits, measures and draws."""
