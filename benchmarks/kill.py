@@ -39,7 +39,8 @@ from tests.films import SECRETS, make_film
 
 AGAIN = 0.1
 """Share of films that are sent once more although they were answered success."""
-SETTLE_SECONDS = 240.0
+STILL_SECONDS = 120.0
+"""When no further film was delivered for this long, the run is over, whatever is missing."""
 FILM_SECONDS = 0.15
 """What the stub takes for a film, so that workers are killed in the middle of one."""
 
@@ -120,11 +121,14 @@ def run(options: argparse.Namespace, name: str) -> dict[str, Any]:
 
 
 def settle(backend: Backend, modality: Modality) -> float:
-    """Wait until every film's results are delivered, or for so long; the seconds that took."""
+    """Wait until every film's results are delivered, or nothing moves any more; the seconds that took."""
     engine = connect(backend.settings.sqlalchemy_url)
-    began = time.monotonic()
+    began = moved = time.monotonic()
+    most = 0
     while (done := finished(engine, modality.sent)) < len(modality.sent):
-        if time.monotonic() - began > SETTLE_SECONDS:
+        if done > most:
+            most, moved = done, time.monotonic()
+        if time.monotonic() - moved > STILL_SECONDS:
             print(f"only {done} of {len(modality.sent)} films are delivered", file=sys.stderr)
             break
         time.sleep(0.5)
