@@ -188,11 +188,32 @@ def test_a_command_that_names_another_instance_is_refused(node: tuple[Receiver, 
     assert refused(node, answer) == 0xA900
 
 
-def store_raw(assoc: Any, data_set: bytes, sop_instance: str) -> Dataset:
+@pytest.mark.parametrize("context", ["1.2.840.10008.1.1", SOP_CLASS["DX"]], ids=["verification", "another class"])
+def test_a_class_that_is_not_taken_is_refused_in_whatever_context_it_comes(
+    node: tuple[Receiver, Spool], tmp_path: Path, context: str
+) -> None:
+    plan = "1.2.840.10008.5.1.4.1.1.481.5"
+    data_set = split(make_film(tmp_path / "a.dcm", sop_uid="1.2.3.4.5").read_bytes()).data_set
+    data_set = data_set.replace(_element(SOP_CLASS["DX"]), _element(plan))
+    ae = AE("SENDER")
+    ae.add_requested_context(context, "1.2.840.10008.1.2.1")
+    assoc = ae.associate("127.0.0.1", node[0].port, ae_title="NUMBERING")
+    answer = store_raw(assoc, data_set, sop_instance="1.2.3.4.5", sop_class=plan)
+    assoc.release()
+    assert refused(node, answer) == 0x0122
+
+
+def _element(sop_class: str) -> bytes:
+    """SOP Class UID (0008,0016) in Explicit VR Little Endian."""
+    value = sop_class.encode() + b"\0" * (len(sop_class) % 2)
+    return b"\x08\x00\x16\x00UI" + len(value).to_bytes(2, "little") + value
+
+
+def store_raw(assoc: Any, data_set: bytes, sop_instance: str, sop_class: str = SOP_CLASS["DX"]) -> Dataset:
     """Send bytes as they are, as a damaged sender would."""
     request = C_STORE()
     request.MessageID = 1
-    request.AffectedSOPClassUID = SOP_CLASS["DX"]
+    request.AffectedSOPClassUID = sop_class
     request.AffectedSOPInstanceUID = sop_instance
     request.Priority = 2
     request.DataSet = BytesIO(data_set)

@@ -23,7 +23,7 @@ from tests.films import make_film, uneven
 from tests.test_receive import send
 
 Start = Callable[..., tuple[Receiver, Spool]]
-ABORT = 7
+REJECT, ABORT = 3, 7
 
 
 @pytest.fixture
@@ -192,6 +192,44 @@ def test_an_object_too_large_is_refused_and_nothing_of_it_stays(start: Start, tm
     assert spool.arrivals() == []
     assert list((spool.root / ".incoming").iterdir()) == []
     assert send(receiver.port, dcmread(make_film(tmp_path / "small.dcm"))).Status == 0
+
+
+def message(context_id: int, *elements: tuple[int, bytes]) -> bytes:
+    """A command set as a PDU of its own."""
+    command = b"".join(_HEAD.pack(0, element, len(value)) + value for element, value in elements)
+    value = (len(command) + 2).to_bytes(4, "big") + bytes((context_id, 3)) + command
+    return b"\x04\x00" + len(value).to_bytes(4, "big") + value
+
+
+def echo(number: int) -> bytes:
+    """A C-ECHO-RQ."""
+    identifier = number.to_bytes(2, "little")
+    return message(1, (0x0002, b"1.2.840.10008.1.1\0"), (0x0100, b"\x30\0"), (0x0110, identifier), (0x0800, b"\1\1"))
+
+
+def test_a_peer_that_asks_on_and_on_without_waiting_for_answers_is_aborted(start: Start) -> None:
+    receiver, _ = start()
+    assoc, raw = established_socket(receiver.port)
+    one = echo(1)[6:]
+    pdu = b"\x04\x00" + (1000 * len(one)).to_bytes(4, "big") + 1000 * one
+    raw.sendall(pdu)
+    assert aborted(assoc)
+
+
+def test_what_a_refused_peer_goes_on_to_send_is_not_gathered(start: Start) -> None:
+    receiver, _ = start()
+    title = b"ELSE".ljust(16)
+    fixed = b"\x00\x01\x00\x00" + title + title + bytes(32)
+    request = b"\x01\x00" + len(fixed).to_bytes(4, "big") + fixed
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as raw:
+        with raw.makefile("rb") as answers:
+            raw.sendall(request)
+            assert answers.read(10)[0] == REJECT
+            for _ in range(10):
+                raw.sendall(request)
+                assert answers.read(10)[0] == ABORT
+        (refused,) = receiver.associations
+        assert refused.dul._recv_pdu.qsize() <= 1
 
 
 def test_an_object_without_end_is_aborted(start: Start) -> None:

@@ -14,6 +14,8 @@ from numbering import metrics
 from numbering.dicom.incoming.accept import (
     OTHER_PICTURE,
     OUT_OF_RESOURCES,
+    SOP_CLASS_NOT_SUPPORTED,
+    STORAGE_CLASSES,
     SUCCESS,
     Identified,
     RefusedError,
@@ -81,6 +83,8 @@ class Storing:
         try:
             checked(request.sop_instance, "Affected SOP Instance UID")
             checked(request.sop_class, "Affected SOP Class UID")
+            if request.sop_class not in STORAGE_CLASSES:  # the context that it comes in may be of another
+                raise RefusedError(SOP_CLASS_NOT_SUPPORTED, "SOP Class is not supported")
             if self._watermark.reached():
                 raise RefusedError(OUT_OF_RESOURCES, "The node's disk is nearly full: send again later")
             one.draft = self._spool.draft()

@@ -37,7 +37,9 @@ LARGEST_REQUEST = 2**18
 """Bytes of an A-ASSOCIATE-RQ: 128 presentation contexts with thirty transfer syntaxes each are half of that."""
 LARGEST_COMMAND = 2**16
 LARGEST_OTHER = 33 * 2**20
-"""Bytes of any message but C-STORE, which is held in memory."""
+"""Bytes of any message but C-STORE, which is held in memory; and of those together that wait to be served."""
+MOST_WAITING = 8
+"""Messages that may wait to be served. Without another agreement there is one (PS3.7 D.3.3.3)."""
 CLOSING_SECONDS = 1.0
 """After the last PDU the peer has this long to close the connection, so that it reads what we said."""
 LARGEST_WAKE = 2**17
@@ -140,6 +142,8 @@ class StoringProvider(DULServiceProvider):
         except queue.Empty:
             return
         self.state_machine.do_action(event)
+        if self.state_machine.current_state == CLOSING:
+            self._recv_pdu.queue.clear()  # not every action takes what it ignores
         self.news.set()
 
     def _readable(self) -> bool:
@@ -301,7 +305,11 @@ class StoringProvider(DULServiceProvider):
             return "a presentation context that was not accepted"
         request = store_request(command)
         if request is None:
-            self._other_bytes = 0
+            waiting = self.assoc.dimse.msg_queue.qsize()
+            if waiting >= MOST_WAITING:
+                return "more requests than may be open at once"
+            if not waiting:
+                self._other_bytes = 0
             self._pass_on(context_id, b"\x03" + command)
             return ""
         self._request, self._context_id = request, context_id
