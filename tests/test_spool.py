@@ -14,6 +14,8 @@ from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
 from numbering.dicom.incoming import durable
+from numbering.dicom.incoming import journal as arrivals
+from numbering.dicom.incoming.journal import Journal
 from numbering.dicom.incoming.spool import Kept, Kind, Spool
 from numbering.uids import InvalidUID
 from tests.films import make_film, uneven
@@ -199,6 +201,28 @@ def test_a_failing_disk_is_an_error_and_leaves_nothing_half_done(
     assert spool.arrivals() == []
     assert keep(spool, data) in (Kept.STORED, Kept.ALREADY_STORED)
     assert spool.files(STUDY, SERIES)[0].read_bytes() == data
+
+
+def test_a_full_journal_whose_sync_failed_is_given_up_and_never_synced_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells of a failed sync once; the next one would succeed and promise what is lost (fsync(2))."""
+    journal = Journal(tmp_path)
+    journal.append({"line": 1})
+    synced: list[int] = []
+
+    def failing(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        if len(synced) == 1:
+            raise OSError(errno.EIO, "the disk failed")
+
+    monkeypatch.setattr(arrivals, "FULL_BYTES", 1)
+    monkeypatch.setattr(durable, "sync_data", failing)
+    with pytest.raises(OSError, match="the disk failed"):
+        journal.append({"line": 2})
+    journal.append({"line": 3})
+    assert synced.count(synced[0]) == 1
+    assert [line.text for line in arrivals.Reader(tmp_path).pending()] == [{"line": 1}, {"line": 3}]
 
 
 def test_a_crash_before_the_file_was_shown_is_made_good_when_it_comes_again(spool: Spool, tmp_path: Path) -> None:

@@ -111,7 +111,12 @@ class Journal:
         if self._file is not None and self._file.length + more <= FULL_BYTES:
             return self._file
         if self._file is not None:
-            durable.sync_data(self._file.descriptor)  # for those who have not come to it yet
+            try:
+                durable.sync_data(self._file.descriptor)  # for those who have not come to it yet
+            except OSError:
+                self._file.give_up()
+                self._file = None
+                raise
             self._file.synced = self._file.length
             durable.close(self._file.descriptor)
             self._file = None
