@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -94,14 +95,21 @@ async def _in_time(
         raise NoAnswer(f"no connection, or no HTTP ({type(error).__name__})") from None
 
 
+async def _addresses(host: str, port: int) -> list[str]:
+    """Asked in a thread of its own: the event loop's would be waited for at the end, as long as a name server likes."""
+    pool = ThreadPoolExecutor(1)
+    asked = pool.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    pool.shutdown(wait=False)
+    return [str(each[4][0]) for each in await asyncio.wrap_future(asked)]
+
+
 async def _post(
     url: str, body: bytes, headers: Mapping[str, str], private_hosts: Sequence[str], ca_file: str, seconds: float
 ) -> int:
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    address = judged(host, [str(each[4][0]) for each in found], private_hosts)
+    address = judged(host, await _addresses(host, port), private_hosts)
     target = httpx.URL(url).copy_with(host=address)
     async with (
         httpx.AsyncClient(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,21 @@ def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -
 def test_a_peer_that_says_nothing_is_given_up() -> None:
     with receiver(status=0) as peer, pytest.raises(NoAnswer, match=r"within 0\.3 s"):
         post(f"http://127.0.0.1:{peer.port}/", b"{}", {}, private_hosts=HERE, seconds=0.3)
+
+
+def test_a_name_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up, answered = threading.Event(), threading.Event()
+
+    def resolve(*_: object, **__: object) -> list[Any]:
+        given_up.wait(10)
+        answered.set()
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(NoAnswer, match=r"within 0\.1 s"):
+        post("http://slow.example/", b"{}", {}, seconds=0.1)
+    assert not answered.is_set()
+    given_up.set()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://no-such-host.invalid/"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import ssl
@@ -19,6 +20,7 @@ import trustme
 from numbering.jobs.models import Delivery, Job, Notice, ObjectRow, now
 from numbering.jobs.redis import redis_url
 from numbering.jobs.store import reading, writing
+from numbering.web import health
 from numbering.web.keys import Scope
 from numbering.web.rates import Buckets, neighbourhood
 from tests.films import make_film
@@ -94,7 +96,11 @@ def test_jobs_of_one_state_are_asked_for_by_name(reader: httpx.Client, jobs: dic
     assert reader.get("/api/v1/jobs", params={"state": "lost"}).status_code == 422
 
 
-@pytest.mark.parametrize("before", ["x", "AAAA", "4pyT", "MjAyNg==", "'; drop table jobs"])
+NUL = base64.urlsafe_b64encode(b"2026-01-01T00:00:00+00:00 \0").decode()
+EARLY = base64.urlsafe_b64encode(b"0001-01-01T00:00:00+23:59 x").decode()
+
+
+@pytest.mark.parametrize("before", ["x", "AAAA", "4pyT", "MjAyNg==", "'; drop table jobs", NUL, EARLY])
 def test_a_cursor_that_is_none_is_refused(reader: httpx.Client, before: str) -> None:
     assert reader.get("/api/v1/jobs", params={"before": before}).status_code == 400
 
@@ -227,6 +233,15 @@ def test_a_head_that_never_ends_is_cut_off(tmp_path: Path, head: bytes) -> None:
     with running_web(tmp_path, web_idle_seconds=0.3) as web, web.connect() as connection:
         connection.sendall(head)
         assert connection.recv(100) == b""
+
+
+def test_a_request_that_came_with_the_one_before_it_has_its_time(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(health, "examined", lambda web: time.sleep(1) or {})
+    requests = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with running_web(tmp_path, web_idle_seconds=0.3) as web, web.connect() as connection:
+        connection.sendall(requests)
+        with connection.makefile("rb") as answers:
+            assert answers.read().count(b"HTTP/1.1 200") == 2
 
 
 def test_a_head_that_trickles_is_cut_off_too(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ class GuardedConnection(H11Protocol):
             self._stop_waiting()
 
     def on_response_complete(self) -> None:
-        """The next request's head is awaited."""
+        """The next request's head is awaited, unless it came already."""
         super().on_response_complete()
-        if not self.transport.is_closing():
+        if not self.transport.is_closing() and self.cycle.response_complete:
             self._await_a_head()
 
     def _await_a_head(self) -> None:

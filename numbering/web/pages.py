@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import HTTPException, Query
@@ -39,8 +39,8 @@ def _cursor(text: str) -> tuple[datetime, str]:
     try:
         moment, _, identifier = base64.urlsafe_b64decode(text.encode("ascii")).decode().partition(" ")
         parsed = datetime.fromisoformat(moment)
-        if parsed.tzinfo is None or not identifier:
+        if parsed.tzinfo is None or not identifier.isprintable() or not identifier:
             raise ValueError
+        return parsed.astimezone(UTC), identifier
     except (ValueError, binascii.Error, OverflowError):
         raise HTTPException(400, "before: expected the `next` of an earlier page") from None
-    return parsed, identifier
