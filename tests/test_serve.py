@@ -19,6 +19,7 @@ from numbering.jobs import redis as embedded
 from numbering.jobs.app import Bell, celery_app
 from numbering.jobs.redis import LONGEST_SOCKET_PATH, NoRedis, redis_binary, redis_command, redis_url, socket_path
 from numbering.jobs.serve import AlreadyServing, Room, _only_one, environment_of, serve
+from numbering.jobs.supervisor import LONGEST_PAUSE_SECONDS, READY_FD, ROOM, tell_ready
 from numbering.settings import Settings
 from tests.node import ROOT, wait_for
 
@@ -155,6 +156,43 @@ def test_a_room_that_dies_at_once_is_started_ever_more_slowly(tmp_path: Path) ->
     assert pauses[1:] == [0.5, 1.0]
     assert pauses[0] <= 0
     room.stop(time.monotonic() + 5)
+
+
+def test_a_room_that_died_thousands_of_times_is_started_again(tmp_path: Path) -> None:
+    room = Room("x", [sys.executable, "-c", ""], dict(os.environ), deaths=5000)
+    room.start()
+    assert room.process is not None
+    room.process.wait()
+    assert room.mend() is False
+    assert room.again_at - time.monotonic() <= LONGEST_PAUSE_SECONDS
+
+
+def test_a_room_that_cannot_be_started_again_is_tried_again(tmp_path: Path) -> None:
+    room = Room("x", [sys.executable, "-c", ""], dict(os.environ))
+    room.start()
+    assert room.process is not None
+    room.process.wait()
+    room.command = [str(tmp_path / "missing")]  # as when the machine has no memory left for another process
+    for _ in range(2):
+        room.again_at = 0.0
+        room.mend()
+        assert room.process is None
+        assert room.again_at > time.monotonic()
+    room.command = [sys.executable, "-c", ""]
+    room.again_at = 0.0
+    assert room.mend() is True
+    room.stop(time.monotonic() + 5)
+
+
+def test_a_room_says_that_it_is_ready_although_nobody_listens_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe2(os.O_NONBLOCK)
+    monkeypatch.setenv(READY_FD, str(writing))
+    monkeypatch.setenv(ROOM, "receive-1")
+    for _ in range(10_000):  # a pipe holds 64 KiB
+        tell_ready()
+    assert os.read(reading, 20).startswith(b"receive-1\n")
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_room_that_does_not_stop_is_killed(tmp_path: Path) -> None:

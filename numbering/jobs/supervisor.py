@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,17 +71,27 @@ class Room:
         if self.process is None:
             if time.monotonic() < self.again_at:
                 return False
-            self.start()
+            try:
+                self.start()
+            except OSError as error:  # no memory or no process left: the others go on
+                log.error("a room cannot be started", room=self.name, error=error, after_seconds=self._pause())
+                return False
             return True
         code = self.process.poll()
         if code is None:
             return False
-        steady = time.monotonic() - self.started >= STEADY_SECONDS
-        self.deaths = 1 if steady else self.deaths + 1
-        pause = 0.0 if self.deaths == 1 else min(0.5 * 2.0 ** (self.deaths - 2), LONGEST_PAUSE_SECONDS)
-        log.warning("a room died and is started again", room=self.name, exit_code=code, after_seconds=pause)
-        self.process, self.again_at = None, time.monotonic() + pause
+        if time.monotonic() - self.started >= STEADY_SECONDS:
+            self.deaths = 0
+        self.process = None
+        log.warning("a room died and is started again", room=self.name, exit_code=code, after_seconds=self._pause())
         return self.mend()
+
+    def _pause(self) -> float:
+        """Wait before the next start, ever longer; how long."""
+        self.deaths += 1
+        pause = 0.0 if self.deaths == 1 else min(0.5 * 2.0 ** min(self.deaths - 2, 10), LONGEST_PAUSE_SECONDS)
+        self.again_at = time.monotonic() + pause
+        return pause
 
     @property
     def pid(self) -> int | None:
@@ -169,7 +180,8 @@ def tell_ready() -> None:
     """Tell the supervisor, if there is one, that this room takes work."""
     descriptor = os.environ.get(READY_FD)
     if descriptor:
-        os.write(int(descriptor), f"{os.environ[ROOM]}\n".encode())
+        with suppress(BlockingIOError):  # nobody has read for long, so nobody waits
+            os.write(int(descriptor), f"{os.environ[ROOM]}\n".encode())
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
