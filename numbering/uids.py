@@ -11,7 +11,7 @@ IMPLEMENTATION_CLASS_UID = "2.25.281316193842730391617838457029181346613"
 """Identifies this software in file meta information and in associations (PS3.7 D.3.3.2)."""
 
 _COMPONENT = r"(?:0|[1-9]\d*)"
-_VALID = re.compile(rf"{_COMPONENT}(?:\.{_COMPONENT})+")
+_VALID = re.compile(rf"{_COMPONENT}(?:\.{_COMPONENT})+", re.ASCII)
 
 
 class InvalidUID(ValueError):

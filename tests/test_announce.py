@@ -15,6 +15,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from numbering.dicom.incoming import limits
 from numbering.dicom.incoming.announce import INSTANCE_AVAILABILITY, MPPS
 from numbering.dicom.incoming.announced import Announcement, Announcements, Step
 from numbering.dicom.incoming.receive import Receiver, start_receiver
@@ -232,6 +233,21 @@ def test_a_full_disk_is_said_and_the_step_may_be_ended_again(
     assert create(assoc, beginning("1.2"), step) == 0
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
+        assert change(assoc, performed({"1.2.1": ["1.2.1.1"]}), step) == 0x0213
+    assert told() == []
+    assert change(assoc, performed({"1.2.1": ["1.2.1.1"]}), step) == 0
+    assert len(told()) == 1
+
+
+def test_below_the_watermark_nothing_is_announced(
+    assoc: Association, told: Callable[[], list[Announcement]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = generate_uid()
+    assert create(assoc, beginning("1.2"), step) == 0
+    usage = limits.shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(limits.shutil, "disk_usage", lambda _: usage._replace(free=0))
+        assert create(assoc, beginning("1.2"), generate_uid()) == 0x0213
         assert change(assoc, performed({"1.2.1": ["1.2.1.1"]}), step) == 0x0213
     assert told() == []
     assert change(assoc, performed({"1.2.1": ["1.2.1.1"]}), step) == 0

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from numbering.audit.journal import Journal
 from numbering.cli import app
+from numbering.dicom.incoming import durable
 from numbering.web.keys import Keys, NoSuchName, Scope
 from tests.web import RunningWeb, running_web
 
@@ -65,6 +66,15 @@ def test_a_revoked_key_ends_at_once_in_a_process_that_runs(tmp_path: Path) -> No
     assert running.who(key) is None
     with pytest.raises(NoSuchName, match="no key called ct-1"):
         Keys(tmp_path).revoke("ct-1")
+
+
+def test_a_power_cut_brings_no_revoked_key_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(tmp_path)
+    keys.add("ct-1", [Scope.STORE])
+    left: list[list[str]] = []
+    monkeypatch.setattr(durable, "sync_folder", lambda folder: left.append([key.name for key in Keys(folder).all()]))
+    keys.revoke("ct-1")
+    assert left == [[]]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "ä", "a" * 33, "ct\n1"])

@@ -225,6 +225,15 @@ def test_a_full_journal_whose_sync_failed_is_given_up_and_never_synced_again(
     assert [line.text for line in arrivals.Reader(tmp_path).pending()] == [{"line": 1}, {"line": 3}]
 
 
+def test_the_first_start_makes_every_new_folder_above_the_spool_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    Spool(tmp_path / "srv" / "data" / "spool")
+    assert {tmp_path, tmp_path / "srv", tmp_path / "srv" / "data", tmp_path / "srv" / "data" / "spool"} <= {*synced}
+
+
 def test_a_crash_before_the_file_was_shown_is_made_good_when_it_comes_again(spool: Spool, tmp_path: Path) -> None:
     data = film(tmp_path)
     keep(spool, data)

@@ -18,6 +18,7 @@ def test_a_uid_is_returned_as_it_came(uid):
     "value",
     [
         "",
+        "1.2\u0663",
         "1",
         "1.",
         ".1",

@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from numbering.dicom.incoming import durable
+
 PREFIX = "nmb"
 _KEY = re.compile(rf"{PREFIX}_([0-9a-f]{{12}})_([A-Za-z0-9_-]{{43}})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -124,7 +126,7 @@ class Keys:
             json.dump({"keys": [asdict(key) for key in keys]}, file, indent=1)
             file.flush()
             os.fsync(descriptor)
-        part.replace(self._file)
+        durable.rename(part, self._file)  # a power cut brings no revoked key back
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

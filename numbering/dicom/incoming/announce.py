@@ -19,6 +19,7 @@ from pynetdicom.events import Event, EventHandlerType
 
 from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.incoming.announced import Announcement, Announcements, Instances, Step
+from numbering.dicom.incoming.limits import Watermark
 from numbering.dicom.incoming.spool import Spool
 from numbering.uids import InvalidUID, checked_uid
 
@@ -59,19 +60,20 @@ def announcement_contexts() -> list[tuple[str, list[str]]]:
     ]
 
 
-def announcement_handlers(spool: Spool) -> list[EventHandlerType]:
-    """What answers N-CREATE and N-SET; announcements are left beside what the spool keeps."""
-    announcements = Announcements(spool.root)
-    return [(evt.EVT_N_CREATE, _create, [announcements]), (evt.EVT_N_SET, _set, [announcements])]
+def announcement_handlers(spool: Spool, watermark: Watermark) -> list[EventHandlerType]:
+    """What answers N-CREATE and N-SET; announcements are left beside what the spool keeps, while there is room."""
+    given = [Announcements(spool.root), watermark]
+    return [(evt.EVT_N_CREATE, _create, given), (evt.EVT_N_SET, _set, given)]
 
 
-def _create(event: Event, announcements: Announcements) -> Answer:
+def _create(event: Event, announcements: Announcements, watermark: Watermark) -> Answer:
     request = cast(N_CREATE, event.request)
     given = request.AffectedSOPInstanceUID
     uid = str(given) if given else str(generate_uid(prefix=None))
 
     def create() -> None:
         checked = _checked(uid, "Affected SOP Instance UID")
+        _demand_room(watermark)
         ds = _dataset(event, request.AttributeList)
         if request.AffectedSOPClassUID == INSTANCE_AVAILABILITY:
             _tell(announcements, (_uid(ds, "StudyInstanceUID"),), _available(ds), "ian", checked)
@@ -86,12 +88,14 @@ def _create(event: Event, announcements: Announcements) -> Answer:
     return status, named
 
 
-def _set(event: Event, announcements: Announcements) -> Answer:
+def _set(event: Event, announcements: Announcements, watermark: Watermark) -> Answer:
     request = cast(N_SET, event.request)
     uid = str(request.RequestedSOPInstanceUID)
 
     def change() -> None:
-        _change(announcements, _checked(uid, "Requested SOP Instance UID"), _dataset(event, request.ModificationList))
+        checked = _checked(uid, "Requested SOP Instance UID")
+        _demand_room(watermark)
+        _change(announcements, checked, _dataset(event, request.ModificationList))
 
     return _answered(change, uid), None
 
@@ -111,6 +115,11 @@ def _answered(work: Callable[[], None], uid: str) -> Dataset:
         status.Status, status.ErrorComment = RESOURCE_LIMITATION, "Cannot be kept: the node's disk failed or is full"
         log.error("announcement not kept", by=uid, error=type(error).__name__, errno=error.errno)
     return status
+
+
+def _demand_room(watermark: Watermark) -> None:
+    if watermark.reached():
+        raise _RefusedError(RESOURCE_LIMITATION, "The node's disk is nearly full: send again later")
 
 
 def _begin(announcements: Announcements, uid: str, ds: Dataset) -> None:

@@ -82,10 +82,11 @@ def sync_folder(folder: Path) -> None:
 
 def make_folders(root: Path, names: tuple[str, ...]) -> None:
     """A folder and folders in it, durably; they may be there."""
+    new = [folder for folder in root.parents if not folder.exists()]
     for folder in (root, *(root / name for name in names)):
         folder.mkdir(parents=True, exist_ok=True)
-    sync_folder(root)
-    sync_folder(root.parent)
+    for folder in (root, root.parent, *(folder.parent for folder in new)):
+        sync_folder(folder)
 
 
 class Names:

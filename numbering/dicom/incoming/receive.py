@@ -56,7 +56,7 @@ def handlers(settings: Settings, spool: Spool) -> list[EventHandlerType]:
     """What answers each request but C-STORE."""
     return [
         (evt.EVT_C_ECHO, lambda event: SUCCESS),
-        *announcement_handlers(spool),
+        *announcement_handlers(spool, _watermark(settings, spool)),
         *commitment_handlers(settings.commitments),
     ]
 
@@ -166,8 +166,12 @@ def _rules(settings: Settings, spool: Spool) -> Rules:
         ),
         slots=Slots(limits, settings.maximum_associations, settings.maximum_associations_per_peer),
         pace=Pace(limits / "pace", settings.objects_per_second),
-        watermark=Watermark(spool.root, settings.disk_minimum_mib * MIB, settings.disk_minimum_percent),
+        watermark=_watermark(settings, spool),
         maximum_object_bytes=settings.maximum_object_mib * MIB,
         maximum_pdu_bytes=settings.maximum_pdu_bytes,
         trail=trail(settings),
     )
+
+
+def _watermark(settings: Settings, spool: Spool) -> Watermark:
+    return Watermark(spool.root, settings.disk_minimum_mib * MIB, settings.disk_minimum_percent)
