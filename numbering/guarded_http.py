@@ -87,7 +87,7 @@ async def _in_time(
         return await asyncio.wait_for(_post(url, body, headers, private_hosts, ca_file, seconds), seconds)
     except (TimeoutError, httpx.TimeoutException):
         raise NoAnswer(f"no answer within {seconds:g} s") from None
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # the latter for a label that is empty or too long
         raise NoAnswer("the host name cannot be resolved") from None
     except TLSFileError as error:
         raise NoAnswer(str(error)) from None

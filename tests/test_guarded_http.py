@@ -129,7 +129,9 @@ def test_a_name_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyP
     given_up.set()
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://no-such-host.invalid/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/", "http://no-such-host.invalid/", "http://a..b/", f"http://{'a' * 64}.example/"]
+)
 def test_a_peer_that_is_not_there_is_no_answer(url: str) -> None:
     with pytest.raises(NoAnswer):
         post(url, b"{}", {}, private_hosts=HERE)
