@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 from pydicom import dcmread
-from pynetdicom import AE
+from pynetdicom import AE, build_context, build_role
 from pynetdicom.association import Association
 
 from numbering.dicom.incoming import limits
+from numbering.dicom.incoming.acceptor import AcceptedAssociation
 from numbering.dicom.incoming.command import _HEAD
 from numbering.dicom.incoming.receive import Receiver, start_receiver
 from numbering.dicom.incoming.spool import Spool
@@ -214,6 +215,33 @@ def test_a_peer_that_asks_on_and_on_without_waiting_for_answers_is_aborted(start
     pdu = b"\x04\x00" + (1000 * len(one)).to_bytes(4, "big") + 1000 * one
     raw.sendall(pdu)
     assert aborted(assoc)
+
+
+def test_reports_sent_on_and_on_do_not_become_threads(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[threading.Thread] = []
+
+    def keep_serving(self: Association, *_: object) -> None:
+        served.append(threading.current_thread())
+        time.sleep(0.5)
+
+    monkeypatch.setattr(Association, "_serve_request", keep_serving)
+    receiver, _ = start()
+    commitment = "1.2.840.10008.1.20.1"
+    ae = AE("ARCHIVE")
+    role = build_role(commitment, scp_role=True)
+    assoc = ae.associate("127.0.0.1", receiver.port, [build_context(commitment)], ae_title="NUMBERING", ext_neg=[role])
+    assert assoc.is_established
+    assert assoc.dul.socket is not None
+    assert assoc.dul.socket.socket is not None
+    uid = commitment.encode()
+    report = message(
+        1,
+        *((0x0002, uid), (0x0100, b"\0\1"), (0x0110, b"\1\0"), (0x0800, b"\1\1")),
+        *((0x1000, uid + b".1\0\0"[: 2 + (len(uid) + 2) % 2]), (0x1002, b"\1\0")),
+    )
+    assoc.dul.socket.socket.sendall(100 * report)
+    assert aborted(assoc)
+    assert {type(thread) for thread in served} == {AcceptedAssociation}
 
 
 def test_what_a_refused_peer_goes_on_to_send_is_not_gathered(start: Start) -> None:

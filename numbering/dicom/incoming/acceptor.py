@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections import Counter
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from pynetdicom import AE, evt
 from pynetdicom._globals import MODE_ACCEPTOR
@@ -72,6 +73,14 @@ class AcceptedAssociation(Association):
                 self.dul.kill_dul()
                 self.dul.join()
                 self._storing.end()
+
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        # pynetdicom gives each N-EVENT-REPORT a thread, however many come; here they wait their turn as all others do.
+        if threading.current_thread() is self:
+            super()._serve_request(msg, context_id)
+        else:
+            self.dimse.msg_queue.put((context_id, msg))
+            cast(StoringProvider, self.dul).news.set()
 
     def refusal(self) -> Refusal | None:
         """Why this association is refused; None when it is let in, and then it has a slot."""
