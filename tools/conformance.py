@@ -43,7 +43,10 @@ _STORAGE_MEANINGS = {
         "A known SOP Instance UID with other pixels or geometry: kept in quarantine, the first stays as it was.",
     ),
     "PROCESSING_FAILURE": ("Failure", "STOW-RS: the object cannot be processed."),
-    "SOP_CLASS_NOT_SUPPORTED": ("Failure", "STOW-RS: a SOP class that is not listed above."),
+    "SOP_CLASS_NOT_SUPPORTED": (
+        "Failure",
+        "A SOP class that is not listed above, by C-STORE in whatever presentation context.",
+    ),
     "OUT_OF_RESOURCES": (
         "Failure",
         "Too little free disk, a disk that fails, or an object larger than the settings allow. Send again later.",
@@ -61,7 +64,7 @@ _ANNOUNCE_MEANINGS = {
     "DUPLICATE_INSTANCE": "A performed procedure step of this UID exists.",
     "NO_SUCH_INSTANCE": "N-SET of a performed procedure step that was never created here.",
     "MISSING_ATTRIBUTE": "An attribute without which nothing can be announced is missing.",
-    "RESOURCE_LIMITATION": "The disk fails or is full, or the announcement is too large.",
+    "RESOURCE_LIMITATION": "Too little free disk, a disk that fails, or an announcement that is too large.",
     "MAY_NO_LONGER_BE_UPDATED": "Not a status: the error ID beside 0110 when the step has ended (PS3.4 table F.7.2-3).",
 }
 _COMMITMENT_MEANINGS = {
