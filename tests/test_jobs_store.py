@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, delete, event, insert, inspect, text
 
 from numbering.errors import QuarantinedInput, ReasonCode, TryAgainLater, UnsuitableStudy
 from numbering.jobs import claims
@@ -25,10 +26,14 @@ from numbering.jobs.claims import (
     requeue,
     worker_name,
 )
-from numbering.jobs.models import Base, Job, now
+from numbering.jobs.clock import bring_back_from_the_future
+from numbering.jobs.deliveries import work_waits
+from numbering.jobs.models import Base, Delivery, InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.states import DELIVERY_TRANSITIONS, TRANSITIONS, DeliveryState, IllegalTransition, State
 from numbering.jobs.store import connect, reading, upgrade, writing
+from numbering.jobs.tally import count
 from numbering.result import Status
+from tests.house import running_house
 from tests.postgres import temporary_postgres
 
 
@@ -50,6 +55,55 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     upgrade(engine)
     yield engine
     engine.dispose()
+
+
+def effort(engine: Engine, *asked: Callable[[], object]) -> int:
+    """How much SQLite does to answer, in tens of steps of its machine."""
+    ticks: list[int] = []
+
+    def watch(connection: sqlite3.Connection, *_: object) -> None:
+        connection.set_progress_handler(lambda: ticks.append(1), 10)
+
+    event.listen(engine, "checkout", watch)
+    for ask in asked:
+        ask()
+    event.remove(engine, "checkout", watch)
+    return len(ticks)
+
+
+def finish_much(engine: Engine, number: int) -> None:
+    """Many objects that were received, and many that were delivered, long ago."""
+    job_id = add_job(engine, state=State.DELIVERED.value)
+    uids = [f"1.9.{each}" for each in range(number)]
+    image = {"series_uid": "1.8", "digest": "0" * 64, "path": "x", "kind": "image", "images_in_acquisition": 1}
+    written = {"job_id": job_id, "position": 0, "sop_class": "1.2", "kind": "SR", "digest": "0" * 64, "path": "x"}
+    sent = {"job_id": job_id, "destination": "pacs", "state": DeliveryState.DELIVERED.value}
+    with writing(engine) as session:
+        session.execute(insert(InstanceRow), [{"sop_uid": uid, "study_uid": f"{uid}.1", **image} for uid in uids])
+        session.execute(insert(ObjectRow), [{"sop_uid": uid, **written} for uid in uids])
+        session.execute(insert(Delivery), [{"object_uid": uid, **sent} for uid in uids])
+
+
+def test_what_is_asked_every_second_costs_no_more_however_much_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_house(tmp_path, monkeypatch) as house:
+        node, engine = house.node, house.node.engine
+
+        def count_series() -> None:
+            with reading(engine) as session:
+                count(session, SeriesRow(study_uid="1.2", series_uid="1.2.3"))
+
+        asked = [lambda: work_waits(engine, "pacs"), lambda: bring_back_from_the_future(node), count_series]
+        finish_much(engine, 1)
+        before = [effort(engine, ask) for ask in asked]
+        with writing(engine) as session:
+            for model in (Delivery, ObjectRow, InstanceRow):
+                session.execute(delete(model))
+            session.execute(delete(Job))
+        finish_much(engine, 3000)
+        after = [effort(engine, ask) for ask in asked]
+    assert [many - few < 100 for few, many in zip(before, after, strict=True)] == [True, True, True]
 
 
 def add_job(engine: Engine, **columns: object) -> str:

@@ -86,7 +86,7 @@ class InstanceRow(Base):
 
     sop_uid: Mapped[str] = mapped_column(UID, primary_key=True)
     series_uid: Mapped[str] = mapped_column(UID, index=True)
-    study_uid: Mapped[str] = mapped_column(UID)
+    study_uid: Mapped[str] = mapped_column(UID, index=True)
     sop_class: Mapped[str] = mapped_column(UID, default="")
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     path: Mapped[str] = mapped_column(Text)
@@ -207,14 +207,16 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("object_uid", "destination", name="uq_deliveries_object_destination"),
-        Index("ix_deliveries_destination_state", "destination", "state", "not_before"),
+        # Most rows are delivered and wait for no commitment: what is asked each second must pass them over.
+        Index("ix_deliveries_state", "state", "wants_commitment"),
+        Index("ix_deliveries_destination_state", "destination", "state", "wants_commitment", "not_before"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
     object_uid: Mapped[str] = mapped_column(ForeignKey("objects.sop_uid"))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     destination: Mapped[str] = mapped_column(String(255))
-    state: Mapped[str] = mapped_column(WORD, index=True, default=DeliveryState.QUEUED.value)
+    state: Mapped[str] = mapped_column(WORD, default=DeliveryState.QUEUED.value)
     attempts: Mapped[int] = mapped_column(default=0)
     token: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(160))
