@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from sqlalchemy import select
 
 from numbering.dicom.incoming.receive import Receiver, start_receiver
 from numbering.dicom.outgoing.commitment_inbox import Answer, CommitmentInbox
-from numbering.jobs import commitments, deliveries
+from numbering.jobs import circuit, commitments, deliveries
 from numbering.jobs.commitments import ask_due, take_answers
 from numbering.jobs.delivering import deliver_due
 from numbering.jobs.models import Commitment, Delivery, now
@@ -327,6 +328,41 @@ def test_an_archive_that_refuses_the_request_is_asked_again(house: House) -> Non
         let_time_pass(house)
         deliver_and_ask(house)
     assert house.only().state == State.COMMITTED
+
+
+def test_what_waits_for_commitment_is_done_when_the_settings_no_longer_ask_for_it(house: House) -> None:
+    with peer(Pacs(same=False)) as address:
+        number(house, address, commitment_wait_seconds=0.0)
+        deliver_and_ask(house)
+        assert house.only().awaiting_commitment == 2
+        house.set(destinations=(DestinationSettings(name=NAME, address=str(address)),))
+        assert not ask_due(house.node, NAME)
+    assert (house.only().state, house.only().awaiting_commitment) == (State.DELIVERED, 0)
+    assert not deliveries.work_waits(house.node.engine, NAME)
+
+
+def test_whoever_asks_for_commitment_leaves_the_trial_of_a_destination_to_whoever_sends(house: House) -> None:
+    with peer(Pacs()) as address:
+        number(house, address)
+        while deliver_due(house.node, NAME):
+            pass
+        circuit.failed(house.node.engine, NAME, "away", at_once=True, first_seconds=0.0, longest_seconds=0.0)
+        assert not ask_due(house.node, NAME)
+        assert circuit.admit(house.node.engine, NAME) is circuit.Admission.TRIAL
+
+
+def test_a_request_that_our_own_disk_prevents_is_not_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with peer(Pacs()) as address:
+        number(house, address)
+        monkeypatch.setattr(CommitmentInbox, "expect", full)
+        while deliver_due(house.node, NAME):
+            pass
+        with pytest.raises(OSError, match="no space"):
+            ask_due(house.node, NAME)
+    assert {row.commitment_attempts for row in rows(house)} == {0}
 
 
 def test_while_the_archive_is_away_no_request_is_counted(house: House) -> None:

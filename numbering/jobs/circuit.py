@@ -55,6 +55,13 @@ def admit(engine: Engine, name: str) -> Admission:
         return Admission.TRIAL
 
 
+def is_open(engine: Engine, name: str) -> bool:
+    """Whether this destination is well enough to be asked for something; unlike `admit`, this begins no trial."""
+    with reading(engine) as session:
+        row = session.get(DestinationRow, name)
+        return row is None or row.not_before is None
+
+
 def well(engine: Engine, name: str) -> None:
     """The destination took or refused something as it should: whatever waits for it is due now."""
     with reading(engine) as session:

@@ -17,7 +17,6 @@ from numbering.dicom.outgoing.commitment import Asked, ask_commitment
 from numbering.dicom.outgoing.commitment_inbox import KEPT_SECONDS, Answer, CommitmentInbox
 from numbering.dicom.outgoing.destination import Destination
 from numbering.jobs import circuit
-from numbering.jobs.circuit import Admission
 from numbering.jobs.claims import back_off, let_go
 from numbering.jobs.deliveries import send_again, settle
 from numbering.jobs.models import Commitment, Delivery, Job, ObjectRow, now
@@ -40,7 +39,9 @@ log = logger(__name__)
 def ask_due(node: Node, name: str, go_on: Callable[[], bool] = lambda: True) -> bool:
     """Ask this destination to commit to what it was given; whether there may be more to ask for."""
     destination = node.settings.destination(name)
-    if destination is None or not destination.commitment or circuit.admit(node.engine, name) is not Admission.OPEN:
+    if destination is not None and not destination.commitment:
+        _ask_no_more(node, name)
+    if destination is None or not destination.commitment or not circuit.is_open(node.engine, name):
         return False
     peer = destination.peer
     assert isinstance(peer, Destination)  # the settings see to it
@@ -59,6 +60,23 @@ def ask_due(node: Node, name: str, go_on: Callable[[], bool] = lambda: True) -> 
     )
     _end(node, name, transaction_uid, asked)
     return True
+
+
+def _ask_no_more(node: Node, name: str) -> None:
+    """The settings ask for no commitment here any more: what this destination has waits for none."""
+    waits = Delivery.destination == name, Delivery.state == DeliveryState.DELIVERED, Delivery.wants_commitment
+    with reading(node.engine) as session:
+        job_ids = sorted(set(session.scalars(select(Delivery.job_id).where(*waits).limit(BATCH))))
+    for job_id in job_ids:
+        with writing(node.engine) as session:
+            job = session.get_one(Job, job_id, with_for_update=True)
+            of_job = select(Delivery).where(*waits, Delivery.job_id == job_id)
+            for delivery in session.scalars(of_job.with_for_update()):
+                let_go(delivery)
+                delivery.wants_commitment = False
+            settle(session, job)
+    if job_ids:
+        log.warning("commitment is no longer asked for", destination=name, jobs=len(job_ids))
 
 
 def _begin(node: Node, name: str) -> tuple[str, list[tuple[str, str]]]:
@@ -82,6 +100,7 @@ def _begin(node: Node, name: str) -> tuple[str, list[tuple[str, str]]]:
             delivery.not_before = now() + timedelta(seconds=ASKING_SECONDS)
             asked.append(delivery.object_uid)
         if asked:
+            CommitmentInbox(settings.commitments).expect(transaction_uid)  # before it is counted
             session.add(Commitment(transaction_uid=transaction_uid, destination=name))
         rows = session.execute(select(ObjectRow.sop_class, ObjectRow.sop_uid).where(ObjectRow.sop_uid.in_(asked))).all()
         return transaction_uid, [(row.sop_class, row.sop_uid) for row in rows]

@@ -66,10 +66,10 @@ def ask_commitment(
 ) -> Asked:
     """Ask for commitment to these objects, each its SOP class and instance UID.
 
-    The transaction must be stored by the caller before. When the request was taken, the association is kept for so
-    long as an answer may still come on it: until there is one, ``wait_seconds`` are over or ``go_on`` says no.
+    The transaction must be stored, and expected by the inbox, before. When the request was taken, the association is
+    kept for so long as an answer may still come on it: until there is one, ``wait_seconds`` are over or ``go_on`` says
+    no.
     """
-    inbox.expect(transaction_uid)
     association = associate(
         [build_context(StorageCommitmentPushModel)],
         destination,
