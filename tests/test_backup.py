@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,9 +18,9 @@ from numbering.backup import BackupError, backup, restore, write
 from numbering.backup.write import generations
 from numbering.cli import app
 from numbering.dicom.incoming.spool import Spool
-from numbering.jobs import assemble, completion, steps
+from numbering.jobs import assemble, completion, retention, steps
 from numbering.jobs.app import Bell, celery_app
-from numbering.jobs.models import InstanceRow, SeriesRow
+from numbering.jobs.models import InstanceRow, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.overview import overview
 from numbering.jobs.store import connect, reading, upgrade, writing
@@ -170,6 +171,46 @@ def test_an_older_generation_still_leads_to_everything_that_was_received(
     assemble.take_arrivals(there.node)
     assert known(there.node) == {first, second}
     there.node.engine.dispose()
+
+
+def test_what_retention_had_removed_is_removed_again_after_it_was_restored(
+    site: Site, elsewhere: Settings, tmp_path: Path
+) -> None:
+    target = tmp_path / "backup"
+    site.receive()
+    site.number_all()
+    for path in site.node.settings.spool.rglob("*.dcm"):
+        os.utime(path, (1.7e9, 1.7e9))  # long before the backup
+    backup(site.node.settings, target)
+    assert retention.remove_oldest_study(site.node, before=now() + timedelta(days=1), conflicts_too=True) == 1
+    site.receive()
+    site.number_all()
+    backup(site.node.settings, target)
+    kept = files(site.node.settings.data, "spool")
+    restore(elsewhere, target)
+    there = site_of(elsewhere, tmp_path)
+    assemble.take_arrivals(there.node)
+    retention.finish(there.node)
+    assert files(elsewhere.data, "spool") == kept
+    there.node.engine.dispose()
+
+
+def test_an_object_that_came_anew_in_other_bytes_is_copied_anew(
+    site: Site, elsewhere: Settings, tmp_path: Path
+) -> None:
+    target, film = tmp_path / "backup", make_film(tmp_path / "film.dcm")
+    site.receive(film)
+    site.number_all()
+    backup(site.node.settings, target)
+    retention.remove_oldest_study(site.node, before=now() + timedelta(days=1), conflicts_too=True)
+    ds = dcmread(film)
+    ds.StudyDescription = "corrected"
+    ds.save_as(film)
+    site.receive(film)
+    site.number_all()
+    backup(site.node.settings, target)
+    restore(elsewhere, target)
+    assert files(elsewhere.data, "spool") == files(site.node.settings.data, "spool")
 
 
 def test_a_second_backup_copies_only_what_is_new(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Copies of the data folder's files: whole or not at all, durable, each content once however many names it has.
 
-A DICOM object never changes under its name, so a second copy into the same place copies only what is new. All else is
-copied each time.
+A DICOM file never changes, so a second copy into the same place copies only what is new: what is not there, or came
+anew after it had been removed. All else is copied each time.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Copier:
             self.file(path, target / name, again=path.suffix != UNCHANGING)
 
     def file(self, source: Path, target: Path, *, again: bool = True) -> None:
-        """One file, unless it is there and not to be copied ``again``; one that is just removed is left out."""
+        """One file, unless the same is there and not to be copied ``again``; one that is just removed is left out."""
         try:
             status = source.stat()
         except FileNotFoundError:
             return
         identity = (status.st_dev, status.st_ino)
-        if not again and target.exists():
+        if not again and _is_copy(target, status):
             self._names.setdefault(identity, target)
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +66,14 @@ def _files(root: Path) -> Iterator[Path]:
             path = here / name
             if not _left_out(relative / name) and path.is_file() and not path.is_symlink():
                 yield path
+
+
+def _is_copy(target: Path, of: os.stat_result) -> bool:
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return False
+    return (found.st_size, int(found.st_mtime)) == (of.st_size, int(of.st_mtime))
 
 
 def _left_out(name: Path) -> bool:

@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import inspect, make_url, select
+from sqlalchemy.orm import Session
 
 from numbering.backup.database import BackupError, load
 from numbering.backup.files import Copier
 from numbering.backup.write import FILES, MANIFEST, generations
 from numbering.dicom.incoming.accept import RefusedError, announced, identified
 from numbering.dicom.incoming.spool import Spool
+from numbering.jobs.models import InstanceRow, ObjectRow
+from numbering.jobs.states import Removal
+from numbering.jobs.store import connect, writing
 from numbering.settings import Settings
 
 MARGIN = timedelta(minutes=10)
@@ -38,7 +42,9 @@ def restore(settings: Settings, source: Path, generation: str = "") -> int:
     copier = Copier()
     copier.tree(source / FILES, settings.data)
     copier.tree(chosen / "arrivals", settings.spool / ".arrivals")
-    return _mark_again(settings.spool, datetime.fromisoformat(facts["began"]) - MARGIN)
+    marked = _mark_again(settings.spool, datetime.fromisoformat(facts["began"]) - MARGIN)
+    _have_removed_again(settings)
+    return marked
 
 
 def _chosen(source: Path, generation: str) -> Path:
@@ -64,3 +70,26 @@ def _mark_again(root: Path, since: datetime) -> int:
             spool.keep(found.study, found.series, found.sop_instance, data)
             marked += 1
     return marked
+
+
+def _have_removed_again(settings: Settings) -> None:
+    """What retention had removed is still in the copied files: mark its rows, so that it is removed here too."""
+    spool, engine = Spool(settings.spool), connect(settings.sqlalchemy_url)
+    spared = {spool.path(arrival).absolute() for arrival in spool.arrivals()}
+    with writing(engine) as session:
+        columns = {column["name"] for column in inspect(session.connection()).get_columns(InstanceRow.__tablename__)}
+        removed: list[InstanceRow | ObjectRow] = []
+        if "removal" in columns:  # a copy of an older version knows no retention
+            removed += session.scalars(select(InstanceRow).where(InstanceRow.removal == Removal.DONE))
+            removed += session.scalars(select(ObjectRow).where(ObjectRow.removal == Removal.DONE))
+        for row in removed:
+            path = settings.data.absolute() / row.path
+            if path not in spared and path.exists() and not _is_used(session, row):
+                row.removal = Removal.MARKED.value
+    engine.dispose()
+
+
+def _is_used(session: Session, row: InstanceRow | ObjectRow) -> bool:
+    """Whether another object has come under this name since."""
+    same = InstanceRow.sop_uid == row.sop_uid, InstanceRow.path == row.path, InstanceRow.removal.is_(None)
+    return session.scalar(select(InstanceRow.sop_uid).where(*same).limit(1)) is not None
