@@ -45,6 +45,18 @@ def test_a_message_goes_out_as_one_datagram(tmp_path: Path) -> None:
         trail.stopped("receive")
 
 
+def test_a_message_too_long_for_a_datagram_holds_up_no_other(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as repository:
+        repository.bind(("127.0.0.1", 0))
+        repository.settimeout(20)
+        trail = trail_to(tmp_path, f"udp://127.0.0.1:{repository.getsockname()[1]}")
+        trail.accessed("1.2.3", {f"1.2.{number}": 1 for number in range(2000)}, patient_id="p")
+        trail.started("receive")
+        assert faults(message_in(repository.recv(2**16))) == []
+        trail.stopped("receive")
+    assert len(list(Journal(tmp_path / "audit").records())) == 3
+
+
 def test_messages_go_out_over_tls_each_behind_its_length(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")

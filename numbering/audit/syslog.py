@@ -6,6 +6,7 @@ fit are counted and logged.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import re
@@ -108,7 +109,10 @@ class Syslog:
                 self._socket = self._connected()
             framed = data if self._context is None else b"%d %s" % (len(data), data)
             self._socket.sendall(framed)
-        except (OSError, ssl.SSLError):
+        except OSError as error:
+            if error.errno == errno.EMSGSIZE:  # no datagram holds it, and the others wait behind it
+                self._drop(1)
+                return True
             self._disconnect()
             return False
         return True
