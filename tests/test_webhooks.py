@@ -28,6 +28,7 @@ from numbering.jobs.store import connect, reading, upgrade, writing
 from numbering.settings import Settings
 from numbering.settings.web import Webhook
 from tests.films import SECRETS, make_film
+from tests.house import Clock
 from tests.node import running_node, wait_for
 from tests.receiver import Receiver, receiver
 from tests.results import abstained, numbered, result_of
@@ -103,6 +104,22 @@ def test_an_event_is_written_in_the_transaction_that_makes_it(engine: Engine, se
     moved(engine, State.QUEUED, State.RUNNING, State.FAILED, status="failed", reason_code="internal-error")
     (row,) = notices(engine)
     assert (row.event, row.webhook, row.state) == ("failed", "ris", "queued")
+
+
+def test_a_notice_does_not_wait_for_as_long_as_the_clock_was_set_back(
+    engine: Engine, secret_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = Clock(monkeypatch)
+    hook = webhook(secret_file)
+    announce(engine, [hook])
+    wall.jump(24)
+    moved(engine, State.QUEUED, State.RUNNING, State.FAILED)
+    assert not webhooks.tell_next(engine, meant(tmp_path, hook, webhook_retry_seconds=5), hook)  # nobody answers
+    monkeypatch.setattr(webhooks, "_send", lambda *_: ("delivered", "answered 200"))
+    wall.jump(-24)
+    while webhooks.tell_next(engine, meant(tmp_path, hook), hook):
+        pass
+    assert {row.state for row in notices(engine)} == {"delivered"}
 
 
 def test_a_transaction_that_is_undone_tells_nothing(engine: Engine, secret_file: Path) -> None:
@@ -272,7 +289,7 @@ def test_a_claim_of_a_living_process_is_left_to_it(engine, waiting, peer) -> Non
     with writing(engine) as session:
         row = session.scalars(select(Notice)).one()
         row.state, row.worker = "sending", webhooks.worker_name()
-        row.lease_until = now() + timedelta(hours=1)
+        row.lease_until = now() + timedelta(seconds=webhooks.LEASE_SECONDS)
     assert not webhooks.tell_next(engine, *waiting)
     assert peer.told == []
 

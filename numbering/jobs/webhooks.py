@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, or_, select
 from sqlalchemy.orm import Session
 
 from numbering.guarded_http import ForbiddenAddress, NoAnswer, post
-from numbering.jobs.claims import back_off, lives, worker_name
+from numbering.jobs.claims import LONGEST_WAIT_SECONDS, back_off, lives, worker_name
 from numbering.jobs.models import Notice, now
 from numbering.jobs.signatures import WeakSecret, secret_of, signed
 from numbering.jobs.states import DeliveryState, IllegalTransition
@@ -103,10 +103,17 @@ def _claim(engine: Engine, webhook: Webhook) -> Claimed | None:
 
 def _next(session: Session, webhook: Webhook) -> Notice | None:
     mine = select(Notice).where(Notice.webhook == webhook.name).with_for_update(skip_locked=True)
-    due = or_(Notice.not_before.is_(None), Notice.not_before <= now())
+    present = now()
+    due = or_(
+        Notice.not_before.is_(None),
+        Notice.not_before <= present,
+        # One that waits for longer than any back-off was noted before the clock was set back.
+        Notice.not_before > present + timedelta(seconds=2 * LONGEST_WAIT_SECONDS),
+    )
     sending = mine.where(Notice.state == DeliveryState.SENDING)
     for notice in session.scalars(sending):
-        overdue = notice.lease_until is not None and notice.lease_until <= now()
+        until = notice.lease_until
+        overdue = until is not None and not present < until <= present + timedelta(seconds=2 * LEASE_SECONDS)
         if overdue or not lives(notice.worker or ""):
             return notice
     waiting = mine.where(Notice.state == DeliveryState.QUEUED, due).order_by(Notice.created_at, Notice.id).limit(1)
