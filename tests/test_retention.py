@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -441,6 +442,36 @@ def test_an_arrival_whose_file_was_removed_meanwhile_is_no_work(house: House, wa
     house.assemble()
     assert house.only().state == State.ENCODED
     assert removals(house) == {Removal.DONE, None}
+
+
+def test_a_file_that_the_disk_has_spoilt_goes_with_its_study_and_holds_up_no_other(
+    house: House, wall: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(house, "1.2.3")
+    finished(house, "1.2.4")
+
+    def spoilt(path: Path) -> str:
+        raise OSError(errno.EIO, "a bad sector", str(path))
+
+    monkeypatch.setattr(retention, "content_digest", spoilt)
+    days(wall, 31)
+    clean(house)
+    assert received(house) == set()
+
+
+def test_what_conflicted_and_returns_as_the_first_is_removed_again_in_its_time(house: House, wall: Clock) -> None:
+    finished(house, "1.2.3")
+    other = film(house, "1.2.3", pixels=uneven()[::-1].copy())
+    assert house.receive(other) is Kept.CONFLICT
+    house.assemble()
+    days(wall, 31)
+    clean(house)
+    assert received(house) == set()
+    assert house.receive(other) is Kept.STORED
+    house.assemble()
+    days(wall, 31)
+    clean(house)
+    assert received(house) == set()
 
 
 def test_many_files_go_in_small_batches(house: House, wall: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def _note(node: Node, session: Session, arrival: Arrival, path: Path, header: _H
         known.removal = Removal.MARKED.value
         return None
     if known is not None:
-        return _back(session, known, path) if known.removal else None  # else the same bytes again: nothing is new
+        return _back(node, session, known, path) if known.removal else None  # else the same bytes again: nothing is new
     session.add(_row(node, arrival, path, header))
     if header.kind in ("unreadable", "conflict"):
         session.add(_quarantined(arrival, header))
@@ -166,11 +166,12 @@ def _known_again(session: Session, arrival: Arrival, path: Path) -> InstanceRow 
     return None
 
 
-def _back(session: Session, row: InstanceRow, path: Path) -> SeriesRow | None:
+def _back(node: Node, session: Session, row: InstanceRow, path: Path) -> SeriesRow | None:
     """An object that retention had removed is here again: it is kept anew, and is no new work by itself."""
     if not path.is_file():
         return None  # removed after the receiver had found it there
     row.removal, row.arrived_at = None, now()
+    row.path = node.stored(path)  # what conflicted may be the first under its UID this time
     series = session.get(SeriesRow, (row.study_uid, row.series_uid), with_for_update=True)
     if series is not None and (series.state == State.HELD or _given_up(session, series)):
         _reopen(series, "what was removed comes again")

@@ -135,9 +135,10 @@ def remove_oldest_study(node: Node, *, before: datetime, conflicts_too: bool) ->
 
 
 def _content(path: Path) -> str | None:
+    """None for a file that is gone or cannot be read: it may stop no other."""
     try:
         return content_digest(path)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
