@@ -372,6 +372,35 @@ def test_the_sweeper_rings_once_and_again_only_when_the_message_must_be_lost(hou
     assert len(house.bell.rung) == 3
 
 
+def test_a_long_outage_of_the_workers_does_not_fill_the_broker(house: House) -> None:
+    house.receive(house.film())
+    house.assemble()
+    house.bell.empty = False  # nobody takes a message
+    sweeper.sweep(house.node)
+    for _ in range(300):
+        age_everything(house, 120.0)
+        sweeper.sweep(house.node)
+    assert len(house.bell.rung) <= 20
+
+
+def age_everything(house: House, seconds: float) -> None:
+    with writing(house.node.engine) as session:
+        for job in session.scalars(select(Job)):
+            job.created_at -= timedelta(seconds=seconds)
+            job.rung_at = job.rung_at and job.rung_at - timedelta(seconds=seconds)
+
+
+def test_a_long_queue_keeps_no_other_from_being_rung_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, "BATCH", 2)
+    house.bell.empty = False
+    for _ in range(3):
+        house.receive(house.film())
+    house.assemble()
+    sweeper.sweep(house.node)
+    sweeper.sweep(house.node)
+    assert len({job for _, job in house.bell.rung}) == 3
+
+
 def age_rings(house: House, seconds: float) -> None:
     with writing(house.node.engine) as session:
         for job in session.scalars(select(Job)):

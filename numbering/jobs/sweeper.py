@@ -24,6 +24,8 @@ from numbering.result import Status
 
 RING_AGAIN_SECONDS = 60.0
 """A row that was rung for this long ago and still waits is rung again, however long its queue is."""
+RING_AGAIN_LATEST_SECONDS = 3600.0
+"""While nobody takes messages, each row is rung for ever more rarely, down to this, or they would fill the broker."""
 UNHEARD_SECONDS = 2.0
 """So long may a row wait although its queue is empty; then its message is lost (the broker died)."""
 BATCH = 500
@@ -89,7 +91,9 @@ def _waiting_jobs(session: Session) -> list[Job]:
     waiting = select(Job).where(
         Job.state.in_([State.QUEUED, State.INFERRED]), or_(Job.not_before.is_(None), Job.not_before <= now())
     )
-    return list(session.scalars(waiting.order_by(Job.created_at).limit(BATCH).with_for_update(skip_locked=True)))
+    # First those that nobody was told of: a queue that is long and slow may keep no other waiting.
+    ordered = waiting.order_by(Job.rung_at.is_not(None), Job.created_at)
+    return list(session.scalars(ordered.limit(BATCH).with_for_update(skip_locked=True)))
 
 
 def _queue(job: Job) -> str:
@@ -109,7 +113,8 @@ class _Forgotten:
         seconds = (now() - row.rung_at).total_seconds()
         if seconds < UNHEARD_SECONDS:
             return False
-        if seconds >= RING_AGAIN_SECONDS:
+        waited = (row.rung_at - row.created_at).total_seconds()
+        if seconds >= max(RING_AGAIN_SECONDS, min(waited, RING_AGAIN_LATEST_SECONDS)):
             return True
         queue = _queue(row)
         if queue not in self._silent:
