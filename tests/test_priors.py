@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from numbering.audit.journal import Journal
@@ -18,7 +19,7 @@ from numbering.audit.reading import Entry, entry_of
 from numbering.cli import app
 from numbering.dicom.incoming.receive import start_receiver
 from numbering.dicom.priors.dicomweb import DicomwebSource
-from numbering.jobs import priors
+from numbering.jobs import assemble, priors, steps
 from numbering.jobs.models import Delivery, Job, PriorRow, now
 from numbering.jobs.prior_room import PriorRoom
 from numbering.jobs.prior_steps import work_on
@@ -398,6 +399,37 @@ def test_priors_are_fetched_on_postgresql_too(
         arrive(house, earlier.films.prior)
         assert {row.state for row in (rows(house, "search") | rows(house, "fetch")).values()} == {"done"}
         assert [row.sent_at is not None for row in rows(house, "fetch").values()].count(True) == 1
+
+
+def test_a_prior_that_is_sent_while_its_objects_are_written_is_delivered_after_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: EarlierArchive
+) -> None:
+    prior, store = earlier.films.prior, steps.deliveries_wanted
+    sent: list[threading.Thread] = []
+
+    def decide_while_it_is_sent(session: Session, settings: Settings, job: Job) -> bool:
+        wanted = store(session, settings, job)
+        house.receive(prior)
+        sent.append(threading.Thread(target=lambda: assemble.take_arrivals(house.node)))
+        sent[0].start()
+        sent[0].join(1.0)  # before the objects are stored, unless somebody makes it wait
+        return wanted
+
+    with temporary_postgres() as url, running_house(tmp_path, monkeypatch, url) as house:
+        house.set(archive="PACS@127.0.0.1:4242")
+        with writing(house.node.engine) as session:
+            priors.want_study(session, uid_of(prior), uid_of(earlier.films.current))
+        with writing(house.node.engine) as session:
+            session.execute(update(PriorRow).values(started_at=now()))
+        house.receive(prior)
+        house.assemble()
+        with writing(house.node.engine) as session:
+            session.execute(update(PriorRow).values(ended_at=now()))
+        monkeypatch.setattr(steps, "deliveries_wanted", decide_while_it_is_sent)
+        house.work()
+        sent[0].join()
+        assert [row.sent_at is not None for row in rows(house, "fetch").values()] == [True]
+        assert deliveries(house, uid_of(prior)) == 2
 
 
 def test_a_running_node_fetches_and_numbers_priors(tmp_path: Path, earlier: EarlierArchive) -> None:

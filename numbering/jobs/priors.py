@@ -57,8 +57,11 @@ def row_of(session: Session, kind: Kind, study_uid: str, *, lock: bool = False) 
 
 
 def is_prior(session: Session, study_uid: str) -> bool:
-    """Whether this study is here, or to come, only because we fetched it."""
-    row = row_of(session, FETCH, study_uid)
+    """Whether this study is here, or to come, only because we fetched it; that stays so until the transaction ends.
+
+    The lock is for `note_arrivals`, which else might look for objects to deliver just before these are stored.
+    """
+    row = row_of(session, FETCH, study_uid, lock=True)
     return row is not None and row.sent_at is None
 
 
