@@ -127,13 +127,14 @@ def test_the_file_is_a_proper_dicom_file(node: tuple[Receiver, Spool], tmp_path:
     assert "Error" not in checked.stderr, checked.stderr
 
 
-def test_every_supported_class_and_transfer_syntax_is_accepted(node: tuple[Receiver, Spool]) -> None:
+def test_every_supported_class_and_transfer_syntax_is_accepted_retired_ones_too(node: tuple[Receiver, Spool]) -> None:
+    syntaxes = ("", ".1", ".2", ".4.90", ".4.201", ".4.53", ".4.55", ".1.98")
     for storage in STORAGE_CLASSES:
         ae = AE("SENDER")
-        for syntax in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.2"):
-            ae.add_requested_context(storage, syntax)
+        for syntax in syntaxes:
+            ae.add_requested_context(storage, f"1.2.840.10008.1.2{syntax}")
         assoc = ae.associate("127.0.0.1", node[0].port, ae_title="NUMBERING")
-        assert len(assoc.accepted_contexts) == 4, storage.name
+        assert len(assoc.accepted_contexts) == len(syntaxes), storage.name
         assoc.release()
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 from pydicom.uid import UID
-from pynetdicom import ALL_TRANSFER_SYNTAXES
 
 from numbering.anatomy import Level
 from numbering.dicom.incoming import accept, announce, receive
@@ -186,7 +185,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "identity": _identity,
     "other-contexts": _other_contexts,
     "storage-classes": lambda: _table(("SOP class", "UID"), _named(map(str, accept.STORAGE_CLASSES))),
-    "transfer-syntaxes": lambda: _table(("transfer syntax", "UID"), _named(map(str, ALL_TRANSFER_SYNTAXES))),
+    "transfer-syntaxes": lambda: _table(("transfer syntax", "UID"), _named(map(str, accept.TRANSFER_SYNTAXES))),
     "storage-statuses": _storage_statuses,
     "announce-statuses": lambda: _table(("status", "meaning"), _statuses(announce, _ANNOUNCE_MEANINGS)),
     "commitment-statuses": lambda: _table(("status", "meaning"), _statuses(commitment, _COMMITMENT_MEANINGS)),

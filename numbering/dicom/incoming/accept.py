@@ -40,7 +40,12 @@ STORAGE_CLASSES = (
     uid.KeyObjectSelectionDocumentStorage,
     uid.ParametricMapStorage,
 )
-"""What is taken, in any transfer syntax that pynetdicom knows."""
+"""What is taken, in any of the `TRANSFER_SYNTAXES`."""
+
+_ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
+_RETIRED_JPEG = tuple(f"1.2.840.10008.1.2.4.{process}" for process in (*range(52, 57), *range(58, 67)))
+TRANSFER_SYNTAXES = (*map(str, ALL_TRANSFER_SYNTAXES), _ENCAPSULATED_UNCOMPRESSED, *_RETIRED_JPEG)
+"""Every encoding of a data set that PS3.6 table A-1 ever had. What nothing here can decode is kept all the same."""
 
 # PS3.4 B.2.3 and table B.2-1, PS3.18 table I.2-2; C0xx and B0xx below are ours, within the ranges left to us.
 SUCCESS = 0x0000
@@ -161,7 +166,7 @@ def identified_in(read: Callable[[int, int], bytes], begin: int, length: int, na
 def _taken(file: Part10) -> None:
     if file.sop_class not in STORAGE_CLASSES:
         raise RefusedError(SOP_CLASS_NOT_SUPPORTED, "SOP Class is not supported")
-    if file.transfer_syntax not in ALL_TRANSFER_SYNTAXES:
+    if file.transfer_syntax not in TRANSFER_SYNTAXES:
         raise RefusedError(TRANSFER_SYNTAX_NOT_SUPPORTED, "Transfer syntax is not supported")
 
 
