@@ -286,6 +286,32 @@ def test_there_is_a_file_for_each_day_and_one_chain_over_all_even_when_the_clock
     assert [(record.number, record.sound) for record in left] == [(number, True) for number in range(3, 7)]
 
 
+def test_old_days_are_removed_and_the_rest_is_still_one_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=UTC):
+            return datetime.now(tz) + ahead
+
+    monkeypatch.setattr(journal, "datetime", Clock)
+    for days in (0, 1, 2):
+        ahead = timedelta(days=days)
+        write_records(tmp_path, 2)
+    trail_in(tmp_path).forget(2)
+    assert len(files(tmp_path / "audit")) == 3
+    trail_in(tmp_path).forget(1)
+    assert len(files(tmp_path / "audit")) == 2
+    write_records(tmp_path, 1)
+    left = list(Journal(tmp_path / "audit").records())
+    assert [(record.number, record.sound) for record in left] == [(number, True) for number in range(3, 8)]
+    ahead = timedelta(days=100)
+    trail_in(tmp_path).forget(1)
+    assert [path.stem for path in files(tmp_path / "audit")] == [f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"]
+    write_records(tmp_path, 1)
+    assert [record.number for record in Journal(tmp_path / "audit").records()] == [5, 6, 7, 8]
+
+
 def command(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str):
     monkeypatch.setenv("NUMBERING_DATA", str(folder))
     return CliRunner().invoke(app, ["audit", *arguments])

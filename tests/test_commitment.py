@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,14 +23,16 @@ from pynetdicom.sop_class import (
 from sqlalchemy import select
 
 from numbering.dicom.incoming.receive import Receiver, start_receiver
-from numbering.dicom.outgoing.commitment_inbox import Answer, CommitmentInbox
+from numbering.dicom.outgoing.commitment_inbox import KEPT_SECONDS, Answer, CommitmentInbox
 from numbering.jobs import circuit, commitments, deliveries
 from numbering.jobs.commitments import ask_due, take_answers
 from numbering.jobs.delivering import deliver_due
-from numbering.jobs.models import Commitment, Delivery, now
+from numbering.jobs.models import Commitment, Delivery, Job, Notice, now
+from numbering.jobs.notices import announce
 from numbering.jobs.states import DeliveryState, State
 from numbering.jobs.store import reading, writing
 from numbering.settings.delivering import DestinationSettings
+from numbering.settings.web import Webhook
 from numbering.uids import InvalidUID
 from tests.house import House, running_house
 from tests.node import wait_for
@@ -403,3 +406,35 @@ def test_a_spoilt_answer_is_put_aside_and_stops_no_other(house: House) -> None:
     assert take_answers(house.node) == 1
     assert house.only().state == State.COMMITTED
     assert [file.suffix for file in (house.node.settings.commitments / "answers").iterdir()] == [".spoilt"]
+
+
+def test_leftovers_of_the_inbox_are_removed_after_their_time(house: House) -> None:
+    inbox = CommitmentInbox(house.node.settings.commitments)
+    answers = house.node.settings.commitments / "answers"
+    inbox.keep(Answer(transaction_uid="1.2", committed=("1.3",)))
+    old, fresh = (answers / "0-1-1.2.spoilt", answers / ".a.part"), (answers / "1-1-1.2.spoilt", answers / ".b.part")
+    for file in (*old, *fresh):
+        file.touch()
+    for file in (*old, *answers.glob("*.json")):
+        os.utime(file, (0, time.time() - KEPT_SECONDS - 1))
+    commitments.forget_old(house.node)
+    assert not any(file.exists() for file in old)
+    assert all(file.exists() for file in fresh)
+    assert len(inbox.answers()) == 1  # what nobody took note of waits, however old
+
+
+def test_a_job_that_arrives_and_is_committed_at_once_is_told_as_both(house: House, tmp_path: Path) -> None:
+    """The commitment of the last delivery but one comes before the last one, which asks for none, arrives."""
+    number(house, "PACS@127.0.0.1:1")
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"0" * 32)
+    events = ("delivered", "committed")
+    announce(house.node.engine, [Webhook(name="ris", url="https://ris/told", secret_file=str(secret), events=events)])
+    with writing(house.node.engine) as session:
+        first, second = session.scalars(select(Delivery)).all()
+        first.state = DeliveryState.COMMITTED.value
+        second.state, second.wants_commitment = DeliveryState.DELIVERED.value, False
+        deliveries.settle(session, session.get_one(Job, first.job_id))
+    with reading(house.node.engine) as session:
+        told = session.scalars(select(Notice.event).order_by(Notice.created_at)).all()
+    assert told == ["delivered", "committed"]

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from numbering.cli import app
 from numbering.jobs.delivering import deliver_due
-from numbering.jobs.states import State
+from numbering.jobs.models import Delivery, Job
+from numbering.jobs.states import DeliveryState, State
 from numbering.jobs.store import writing
+from numbering.settings.delivering import DestinationSettings
 from tests.films import SECRETS, make_ct, make_film
 from tests.house import House, running_house
 from tests.peers import peer
@@ -73,8 +76,6 @@ def test_a_failed_job_is_queued_again(house: House) -> None:
     house.assemble()
     job = house.only().job or ""
     with writing(house.node.engine) as session:
-        from numbering.jobs.models import Job
-
         session.get_one(Job, job).move(State.FAILED)
     assert command("jobs", "restart", "--all-failed").exit_code == 0
     assert house.only().state == State.QUEUED
@@ -146,3 +147,64 @@ def test_the_rule_tester_says_where_a_studys_objects_go(refused: House, monkeypa
     for target in (row.study_instance_uid, str(refused.node.path(row.objects[1][2]))):
         told = json.loads(command("destinations", "--for", target).stdout)
         assert [(one["kind"], one["destinations"]) for one in told][-1] == ("PR", ["all", "pictures"])
+
+
+def test_a_destination_that_is_no_more_is_seen_and_forgotten_by_a_person(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for it waits for ever, and holds its job and its study up, until somebody gives it up."""
+    with peer(lambda event: 0x0000) as destination:
+        house.set(archive=str(destination), destinations=(DestinationSettings(name="old", address="OLD@127.0.0.1:1"),))
+        house.receive(house.film())
+        house.assemble()
+        house.work()
+        deliver_due(house.node, "archive")
+    monkeypatch.setenv("NUMBERING_ARCHIVE", str(destination))
+    (job,) = json.loads(command("jobs", "list").stdout)
+    assert (job["state"], job["delivered"], job["gone"]) == ("encoded", 2, ["old"])
+    _, old = json.loads(command("destinations").stdout)
+    assert (old["name"], old["wants"], old["stranded"]) == ("old", "nothing", 2)
+    assert "destinations forget old" in runner.invoke(app, ["destinations"]).stderr
+
+    assert runner.invoke(app, ["destinations", "forget", "old"], input="n\n").exit_code == 1
+    assert {row["state"] for row in json.loads(command("jobs", "list", "--deliveries").stdout)} == {
+        "queued",
+        "delivered",
+    }
+    assert "2 deliveries" in runner.invoke(app, ["destinations", "forget", "old"], input="y\n").stdout
+    (job,) = json.loads(command("jobs", "list").stdout)
+    assert (job["state"], job["delivered"], job["forgotten"], job["gone"]) == ("delivered", 2, 2, [])
+    assert json.loads(command("destinations").stdout)[1]["stranded"] == 0
+    assert house.only().finished
+
+
+def test_only_what_the_settings_no_longer_have_is_forgotten(refused: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    never = runner.invoke(app, ["destinations", "forget", "nowhere", "--yes"])
+    assert (never.exit_code, "nothing was ever to go to nowhere" in never.stderr) == (1, True)
+    monkeypatch.setenv("NUMBERING_ARCHIVE", "ARCHIVE@127.0.0.1:1")
+    known = runner.invoke(app, ["destinations", "forget", "archive", "--yes"])
+    assert (known.exit_code, "is in the settings" in known.stderr) == (2, True)
+    assert refused.only().undeliverable == 2
+    monkeypatch.delenv("NUMBERING_ARCHIVE")
+    assert runner.invoke(app, ["destinations", "forget", "archive", "--yes"]).exit_code == 0
+    row = refused.only()
+    assert (row.state, row.undeliverable, row.forgotten) == (State.ENCODED, 0, 2)  # nobody has these objects
+
+
+@pytest.mark.parametrize("state", [DeliveryState.DELIVERED, DeliveryState.UNCOMMITTED])
+def test_what_a_forgotten_destination_was_given_stays_delivered(refused: House, state: DeliveryState) -> None:
+    with writing(refused.node.engine) as session:
+        for delivery in session.scalars(select(Delivery)):
+            delivery.state, delivery.wants_commitment = state.value, True
+        session.scalars(select(Job)).one().state = State.DELIVERED.value
+    assert runner.invoke(app, ["destinations", "forget", "archive", "--yes"]).exit_code == 0
+    row = refused.only()
+    assert (row.state, row.delivered, row.awaiting_commitment, row.forgotten) == (State.DELIVERED, 2, 0, 0)
+
+
+def test_what_is_just_being_sent_is_not_forgotten(refused: House) -> None:
+    with writing(refused.node.engine) as session:
+        for delivery in session.scalars(select(Delivery)):
+            delivery.state = DeliveryState.SENDING.value
+    ran = runner.invoke(app, ["destinations", "forget", "archive", "--yes"])
+    assert (ran.exit_code, "2 are being sent just now" in ran.stderr) == (1, True)

@@ -11,6 +11,8 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
+from numbering.audit import trail
+from numbering.audit.journal import files
 from numbering.dicom.incoming import durable
 from numbering.dicom.incoming.announced import Announcements
 from numbering.dicom.incoming.spool import Kept
@@ -292,6 +294,20 @@ def test_objects_go_after_their_days_once_they_are_where_they_shall_be(house: Ho
     assert [len(row.objects) for row in house.rows()] == [2, 2, 2, 2]
 
 
+def test_a_forgotten_delivery_holds_no_study_up_and_its_objects_stay(house: House, wall: Clock) -> None:
+    house.set(keep_objects_days=10.0)
+    for study in ("1.2", "1.3"):
+        finished(house, study)
+    delivery(house, "1.2", DeliveryState.FORGOTTEN)
+    delivery(house, "1.3", DeliveryState.DELIVERED)
+    with writing(house.node.engine) as session:  # as where another object of the same job arrived somewhere
+        session.scalars(select(Job).where(Job.study_uid == "1.2")).one().state = State.DELIVERED.value
+    days(wall, 31)
+    clean(house)
+    assert received(house) == set()
+    assert {path.parent.name for path in objects(house)} == {"1.2"}  # the only copy
+
+
 def test_a_crash_between_row_and_file_is_made_good(house: House, wall: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(house, "1.2")
     delivery(house, "1.2", DeliveryState.DELIVERED)
@@ -510,6 +526,37 @@ def test_announcements_of_what_never_came_are_forgotten_after_a_week(house: Hous
     with reading(house.node.engine) as session:
         assert session.scalars(select(AnnouncedInstance.study_uid)).all() == ["1.2"]
     assert Announcements(house.node.spool.root).waiting() == []
+
+
+def test_announcements_of_what_came_are_forgotten_when_it_is_long_complete(house: House, wall: Clock) -> None:
+    finished(house, "1.2")
+    for study in ("1.2", "1.3"):
+        house.announce(study, {f"{study}.1": [f"{study}.1.1", f"{study}.1.2"]})
+    house.take()
+    house.receive(film(house, "1.3"))
+    with writing(house.node.engine) as session:
+        session.add(SeriesRow(study_uid="1.3", series_uid="1.3.1", state=State.HELD.value))  # still waits for more
+        session.get_one(SeriesRow, ("1.2", "1.2.1")).state = State.COMPLETE.value
+    days(wall, 89)
+    clean(house)
+    with reading(house.node.engine) as session:
+        assert set(session.scalars(select(AnnouncedInstance.study_uid))) == {"1.2", "1.3"}
+    days(wall, 2)
+    clean(house)
+    with reading(house.node.engine) as session:
+        assert set(session.scalars(select(AnnouncedInstance.study_uid))) == {"1.3"}
+
+
+def test_audit_records_go_after_their_days_and_stay_where_none_are_set(house: House) -> None:
+    folder = house.node.settings.audit
+    trail(house.node.settings).started("assemble")
+    old = folder / "2001-01-01.jsonl"
+    old.touch()
+    clean(house)
+    assert old.exists()
+    house.set(keep_audit_days=30)
+    clean(house)
+    assert [path.exists() for path in (old, *files(folder)[-1:])] == [False, True]
 
 
 class TestOnPostgreSQL:

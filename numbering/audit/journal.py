@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from numbering.audit.key import key_of
@@ -98,6 +98,20 @@ class Journal:
                     sound = follows or (not begun and told[0] > 1)
                     (number, chain, _), begun = told, True
                     yield Record(path, number, told[2], sound)
+
+    def forget(self, days: int) -> int:
+        """Remove the files of days more than so many ago, oldest first; returns how many.
+
+        Never the newest: it carries the chain on, so that what is left is checked as before.
+        """
+        first_kept = f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}"
+        with self._turn, self._alone():
+            due = [path for path in files(self.folder)[:-1] if path.stem < first_kept]
+            for path in due:
+                path.unlink()
+            if due:
+                _sync(self.folder)
+        return len(due)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -153,6 +153,16 @@ class AuditTrail:
         if sender is not None:
             sender.close()
 
+    def forget(self, days: int) -> None:
+        """Remove what the journal has of days more than so many ago."""
+        try:
+            removed = self._kept().forget(days)
+        except Exception as error:  # noqa: BLE001 - as in all of the trail; it is tried again
+            log.error("old audit records could not be removed", error=error)
+            return
+        if removed:
+            log.info("old audit records are removed", days=removed)
+
     def _study(self, study_instance_uid: str, sop_classes: Mapping[str, int], patient_id: str) -> Study:
         if not patient_id:
             from numbering.dicom.patient import patient_of_study
@@ -180,10 +190,13 @@ class AuditTrail:
                 log.error("an audit record could not be written", to=keep.__name__.strip("_"), error=error)
 
     def _write(self, line: str) -> None:
+        self._kept().append(line)
+
+    def _kept(self) -> Journal:
         with self._lock:
             if self._journal is None:
                 self._journal = Journal(self._settings.audit)
-        self._journal.append(line)
+            return self._journal
 
     def _copy(self, line: str) -> None:
         with self._lock:

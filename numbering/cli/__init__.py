@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from numbering import logs
-from numbering.cli import audit, backup, jobs, keys, machine, model, node, notices, priors, rooms
+from numbering.cli import audit, backup, destinations, jobs, keys, machine, model, node, notices, priors, rooms
 
 app = typer.Typer(
     name="numbering",
@@ -38,7 +38,6 @@ for command, name, example in (
     (model.evaluate, "evaluate", "numbering evaluate ap-xray --data aasce --json figures.json --gallery failures.png"),
     (backup.backup, "backup", "NUMBERING_DATA=/var/lib/numbering numbering backup /mnt/backup/numbering"),
     (backup.restore, "restore", "NUMBERING_DATA=/var/lib/numbering numbering restore /mnt/backup/numbering"),
-    (jobs.destinations, "destinations", "numbering destinations --for film.dcm"),
     (priors.priors, "priors", "numbering priors --study 1.2.840.113619.2.1 --fetch"),
     (audit.audit, "audit", "NUMBERING_DATA=/var/lib/numbering numbering audit --since 2026-11-21"),
     (machine.show_settings, "settings", "NUMBERING_PORT=104 numbering settings"),
@@ -48,4 +47,5 @@ for command, name, example in (
 app.add_typer(model.models_app, name="models")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(jobs.jobs_app, name="jobs")
+app.add_typer(destinations.destinations_app, name="destinations")
 app.add_typer(notices.notices_app, name="notices")

@@ -1,9 +1,9 @@
-"""Commands about what a node has done: jobs, their deliveries, the dead letter, the destinations."""
+"""Commands about what a node has done: jobs, their deliveries, the dead letter."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -41,7 +41,7 @@ def list_jobs(
     from numbering.jobs.overview import overview
     from numbering.jobs.states import DeliveryState, State
 
-    with _database(data) as (_, engine):
+    with database(data) as (settings, engine):
         if deliveries:
             wanted = [_state(DeliveryState, each) for each in state or []]
             found = deliveries_page(engine, states=wanted, study=study, limit=limit, offset=offset)
@@ -49,9 +49,10 @@ def list_jobs(
         else:
             jobs = [_state(State, each) for each in state or []]
             rows = overview(engine, states=jobs, study=study, limit=limit, offset=offset)
-            found = [_told(row) for row in rows]
-            columns = ("job", "state", "status", "pipeline", "delivered", "reason")
-    _show(found, columns, json_target)
+            known = [each.name for each in settings.every_destination]
+            found = [_told(row, known) for row in rows]
+            columns = ("job", "state", "status", "pipeline", "delivered", "gone", "reason")
+    show(found, columns, json_target)
 
 
 @jobs_app.command("show", epilog="Example: numbering jobs show 0f6e… --json -")
@@ -63,7 +64,7 @@ def show_job(
     """A job with its objects and deliveries, or the job that a delivery belongs to."""
     from numbering.jobs.dossier import dossier
 
-    with _database(data) as (_, engine):
+    with database(data) as (_, engine):
         try:
             found = dossier(engine, identifier)
         except LookupError as error:
@@ -75,7 +76,7 @@ def show_job(
         if not isinstance(value, list):
             out.print(f"{key}: {'' if value is None else value}", highlight=False)
     for key in ("objects", "deliveries"):
-        _show(found[key], tuple(found[key][0]) if found[key] else (), None)
+        show(found[key], tuple(found[key][0]) if found[key] else (), None)
 
 
 @jobs_app.command("restart", epilog="Example: numbering jobs restart --all-failed --destination archive")
@@ -94,7 +95,7 @@ def restart_jobs(
 
     if bool(identifiers) == all_failed:
         raise fail("name what is to be restarted, or give --all-failed", 2)
-    with _database(data) as (_, engine):
+    with database(data) as (_, engine):
         chosen = waiting_for_a_person(engine, destination) if all_failed else identifiers or []
         outcomes = [restart(engine, each) for each in chosen]
     emit(json.dumps([asdict(each) for each in outcomes], indent=2), json_target)
@@ -107,38 +108,8 @@ def restart_jobs(
         raise typer.Exit(1)
 
 
-def destinations(
-    target: Annotated[
-        str, typer.Option("--for", metavar="FILE|STUDY", help="Show what of this would go where; nothing is sent.")
-    ] = "",
-    json_target: JsonOption = None,
-    data: DataOption = None,
-) -> None:
-    """Where results go, by which rules, and how each destination fares."""
-    from numbering.jobs.backlog import backlogs
-    from numbering.jobs.rules import going
-
-    with _database(data) as (settings, engine):
-        if target:
-            try:
-                found = [asdict(each) for each in going(settings, engine, target)]
-            except (LookupError, ValueError) as error:
-                raise fail(str(error.args[0])) from None
-            for one in found:
-                one["destinations"] = list(one["destinations"])
-            _show(found, ("what", "kind", "status", "pipeline", "destinations"), json_target)
-            return
-        table = []
-        for each in backlogs(settings, engine):
-            since = each.failing_since.isoformat(timespec="seconds") if each.failing_since else None
-            counts = {"waiting": each.waiting, "for_a_person": each.for_a_person}
-            table.append({**asdict(each), **counts, "failing_since": since})
-    columns = ("name", "address", "wants", "commitment", "waiting", "for_a_person", "failing_since", "answer")
-    _show(table, columns, json_target)
-
-
 @contextmanager
-def _database(data: Path | None) -> Iterator[tuple[Settings, Engine]]:
+def database(data: Path | None) -> Iterator[tuple[Settings, Engine]]:
     """Settings and database of the node; ends the command where there is none yet."""
     from sqlalchemy import inspect
     from sqlalchemy.exc import SQLAlchemyError
@@ -166,7 +137,8 @@ def _state(kind: Any, text: str) -> Any:
         raise fail(f"{text!r} is no state: expected one of {', '.join(kind)}", 2) from None
 
 
-def _told(row: Any) -> dict[str, Any]:
+def _told(row: Any, known: Collection[str]) -> dict[str, Any]:
+    """``gone``: destinations that it waits for and that the settings no longer have."""
     return {
         "job": row.job,
         "study_instance_uid": row.study_instance_uid,
@@ -181,12 +153,15 @@ def _told(row: Any) -> dict[str, Any]:
         "deliveries": row.deliveries,
         "delivered": row.delivered,
         "undeliverable": row.undeliverable,
+        "forgotten": row.forgotten,
+        "gone": [name for name in row.waits_for if name not in known],
         "created_at": row.created_at.isoformat(timespec="seconds"),
         "changed_at": row.changed_at.isoformat(timespec="seconds"),
     }
 
 
-def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], json_target: str | None) -> None:
+def show(rows: list[dict[str, Any]], columns: tuple[str, ...], json_target: str | None) -> None:
+    """Rows as JSON where that is asked for, and as a table of these columns."""
     emit(json.dumps(rows, indent=2), json_target)
     if json_target == "-":
         return

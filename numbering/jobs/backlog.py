@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, func, select
 
+from numbering.jobs.deliveries import unfinished
 from numbering.jobs.models import Delivery, DestinationRow
 from numbering.jobs.states import DeliveryState
 from numbering.jobs.store import reading
@@ -15,7 +16,10 @@ from numbering.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """One destination: its rules and its rows. ``address`` is empty when the settings no longer know it."""
+    """One destination: its rules and its rows. ``address`` is empty when the settings no longer know it.
+
+    ``stranded`` deliveries there will then never be made, or never be committed to.
+    """
 
     name: str
     address: str
@@ -24,6 +28,7 @@ class Backlog:
     by_state: dict[str, int]
     failing_since: datetime | None
     answer: str
+    stranded: int = 0
 
     @property
     def waiting(self) -> int:
@@ -45,12 +50,14 @@ def backlogs(settings: Settings, engine: Engine) -> list[Backlog]:
         )
         for name, state, number in session.execute(count):
             counted.setdefault(name, {})[state] = number
+        to_do = select(Delivery.destination, func.count()).where(unfinished()).group_by(Delivery.destination)
+        open_ = dict(session.execute(to_do).tuples().all())
         fare = {row.name: row for row in session.scalars(select(DestinationRow))}
     known = {each.name: each for each in settings.every_destination}
     found = []
     for name in [*known, *sorted(counted.keys() - known.keys())]:
         destination, row = known.get(name), fare.get(name)
-        rules = [*destination.kinds, *destination.statuses, *destination.pipelines] if destination else []
+        rules = [*destination.kinds, *destination.statuses, *destination.pipelines] if destination else ["nothing"]
         found.append(
             Backlog(
                 name=name,
@@ -60,6 +67,7 @@ def backlogs(settings: Settings, engine: Engine) -> list[Backlog]:
                 by_state=counted.get(name, {}),
                 failing_since=row.failing_since if row else None,
                 answer=(row.answer if row else None) or "",
+                stranded=0 if destination else open_.get(name, 0),
             )
         )
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import uuid4
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, not_, or_, select
 from sqlalchemy.orm import Session
 
 from numbering.jobs.claims import abandoned, let_go
@@ -39,10 +39,12 @@ def deliveries_of(node: Node, job: Job, objects: Iterable[ObjectRow]) -> list[De
 
 def settle(session: Session, job: Job) -> None:
     """Move a locked job as far as its deliveries are: delivered when all arrived, committed when all that ask for
-    commitment got it, and back when one has to be sent again. To be called whenever a delivery has moved.
+    commitment got it, and back when one has to be sent again. Forgotten ones count for nothing. To be called whenever
+    a delivery has moved.
     """
     session.flush()
-    deliveries = session.scalars(select(Delivery).where(Delivery.job_id == job.id)).all()
+    remembered = Delivery.job_id == job.id, Delivery.state != DeliveryState.FORGOTTEN
+    deliveries = session.scalars(select(Delivery).where(*remembered)).all()
     arrived = bool(deliveries) and all(delivery.state in ARRIVED for delivery in deliveries)
     asking = [delivery for delivery in deliveries if delivery.wants_commitment]
     if job.state == State.ENCODED and arrived:
@@ -50,7 +52,14 @@ def settle(session: Session, job: Job) -> None:
     elif job.state == State.DELIVERED and not arrived:
         job.move(State.ENCODED)
     if job.state == State.DELIVERED and asking and all(each.state == DeliveryState.COMMITTED for each in asking):
+        session.flush()  # webhooks are told of each step, and a flush tells of the last one alone
         job.move(State.COMMITTED)
+
+
+def unfinished() -> ColumnElement[bool]:
+    """A delivery that is not at its end, or asks for commitment and has none."""
+    arrived = and_(Delivery.state == DeliveryState.DELIVERED, not_(Delivery.wants_commitment))
+    return not_(or_(arrived, Delivery.state.in_([DeliveryState.COMMITTED, DeliveryState.FORGOTTEN])))
 
 
 def restart(engine: Engine, delivery_id: str) -> DeliveryState:

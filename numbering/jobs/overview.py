@@ -26,7 +26,8 @@ class Row:
     """One part of a series: its state, what was found, and how far its objects have come.
 
     ``objects`` are (kind, SOP Instance UID, path as stored); ``delivered`` of ``deliveries`` arrived,
-    ``awaiting_commitment`` of these are still to be committed to, and ``undeliverable`` wait for a person. A series
+    ``awaiting_commitment`` of these are still to be committed to, ``undeliverable`` wait for a person and ``forgotten``
+    were given up by one. ``waits_for`` names the destinations of those that are not at their end. A series
     that still arrives has the state ``received`` and no job, one that waits for missing instances the state ``held``.
     ``found`` of ``expected`` instances of the whole series are here (None: nobody said how many there are);
     ``updates`` of them came again with other demographics or encoding.
@@ -53,13 +54,15 @@ class Row:
     expected: int | None = None
     updates: int = 0
     awaiting_commitment: int = 0
+    forgotten: int = 0
+    waits_for: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
         """Nothing more will happen soon; a held part waits for images or for the end of its time."""
         if self.state in (State.RECEIVED, *UNFINISHED):
             return False
-        return self.delivered - self.awaiting_commitment + self.undeliverable == self.deliveries
+        return self.delivered - self.awaiting_commitment + self.undeliverable + self.forgotten == self.deliveries
 
 
 def overview(
@@ -172,9 +175,18 @@ def _row(job: Job, deliveries: Sequence[Delivery]) -> Row:
         delivered=sum(each.state in ARRIVED for each in deliveries),
         undeliverable=sum(each.state == DeliveryState.FAILED for each in deliveries),
         awaiting_commitment=sum(each.state == DeliveryState.DELIVERED and each.wants_commitment for each in deliveries),
+        forgotten=sum(each.state == DeliveryState.FORGOTTEN for each in deliveries),
+        waits_for=tuple(sorted({each.destination for each in deliveries if _waits(each)})),
         created_at=job.created_at,
         changed_at=job.changed_at,
     )
+
+
+def _waits(delivery: Delivery) -> bool:
+    """What `numbering.jobs.deliveries.unfinished` asks of a row in the database."""
+    if delivery.state == DeliveryState.DELIVERED:
+        return delivery.wants_commitment
+    return delivery.state not in (DeliveryState.COMMITTED, DeliveryState.FORGOTTEN)
 
 
 def _arriving(series: SeriesRow) -> Row:

@@ -18,12 +18,14 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from numbering.audit import trail
 from numbering.dicom.incoming.announced import Announcements
 from numbering.dicom.same import content_digest
+from numbering.jobs.deliveries import unfinished
 from numbering.jobs.disk import Disk, disk_of, marks
 from numbering.jobs.models import AnnouncedInstance, Delivery, InstanceRow, Job, ObjectRow, PriorRow, SeriesRow, now
 from numbering.jobs.node import Node
-from numbering.jobs.states import UNFINISHED, DeliveryState, PriorState, Removal, State
+from numbering.jobs.states import ARRIVED, UNFINISHED, PriorState, Removal, State
 from numbering.jobs.store import reading, writing
 from numbering.logs import logger
 
@@ -33,6 +35,8 @@ BATCH = 200
 """Files removed at one go, so that arrivals wait for no more than that."""
 ANNOUNCED_SECONDS = 7 * 86400.0
 """So long what was announced, and never came, is remembered."""
+ARRIVED_SECONDS = 90 * 86400.0
+"""So long what was announced of a series that came and is complete is remembered; a later image waits for no other."""
 
 log = logger(__name__)
 
@@ -64,6 +68,8 @@ class Retention:
             removed += remove_oldest_study(self._node, before=before, conflicts_too=True)
         if settings.keep_objects_days:
             removed += _remove_objects(self._node, now() - timedelta(days=settings.keep_objects_days))
+        if settings.keep_audit_days:
+            trail(settings).forget(settings.keep_audit_days)
         if not removed:
             _forget_announcements(self._node)
         return removed
@@ -164,24 +170,18 @@ def _blocked(study_uid: InstrumentedAttribute[str], before: datetime, conflicts_
     return or_(
         exists().where(SeriesRow.study_uid == study_uid, SeriesRow.state != State.COMPLETE),
         exists().where(Job.study_uid == study_uid, or_(waits, quarantined, Job.changed_at > before)),
-        exists().where(Job.study_uid == study_uid, Delivery.job_id == Job.id, _undelivered()),
+        exists().where(Job.study_uid == study_uid, Delivery.job_id == Job.id, unfinished()),
         # Whose priors are looked for is read from an image of the study that asks.
         exists().where(PriorRow.asked_by == study_uid, PriorRow.state.in_([PriorState.QUEUED, PriorState.RUNNING])),
     )
 
 
-def _undelivered() -> ColumnElement[bool]:
-    """A delivery that is not at its end, or asks for commitment and has none."""
-    arrived = and_(Delivery.state == DeliveryState.DELIVERED, not_(Delivery.wants_commitment))
-    return not_(or_(arrived, Delivery.state == DeliveryState.COMMITTED))
-
-
 def _remove_objects(node: Node, before: datetime) -> int:
     """Remove objects that we wrote and that are where they shall be since before this."""
     ended = [State.DELIVERED, State.COMMITTED, State.SUPERSEDED]
-    delivered = exists().where(Delivery.object_uid == ObjectRow.sop_uid)
+    delivered = exists().where(Delivery.object_uid == ObjectRow.sop_uid, Delivery.state.in_(ARRIVED))
     undelivered = exists().where(
-        Delivery.object_uid == ObjectRow.sop_uid, or_(_undelivered(), Delivery.changed_at > before)
+        Delivery.object_uid == ObjectRow.sop_uid, or_(unfinished(), Delivery.changed_at > before)
     )
     due = (
         select(ObjectRow)
@@ -197,11 +197,18 @@ def _remove_objects(node: Node, before: datetime) -> int:
 
 
 def _forget_announcements(node: Node) -> None:
-    """Forget announcements of series of which nothing ever came, and steps that have ended long ago."""
+    """Forget announcements of series of which nothing ever came, or which are long complete, and steps of long ago."""
     Announcements(node.spool.root).forget_old(ANNOUNCED_SECONDS)
     came = exists().where(
         SeriesRow.study_uid == AnnouncedInstance.study_uid, SeriesRow.series_uid == AnnouncedInstance.series_uid
     )
-    old = AnnouncedInstance.announced_at < now() - timedelta(seconds=ANNOUNCED_SECONDS)
+    complete = came.where(SeriesRow.state == State.COMPLETE)
+    never = and_(_announced_before(ANNOUNCED_SECONDS), not_(came))
+    long_ago = and_(_announced_before(ARRIVED_SECONDS), complete)
     with writing(node.engine) as session:
-        session.execute(delete(AnnouncedInstance).where(old, not_(came)).execution_options(synchronize_session=False))
+        due = delete(AnnouncedInstance).where(or_(never, long_ago))
+        session.execute(due.execution_options(synchronize_session=False))
+
+
+def _announced_before(seconds: float) -> ColumnElement[bool]:
+    return AnnouncedInstance.announced_at < now() - timedelta(seconds=seconds)

@@ -47,6 +47,8 @@ class DeliveryState(StrEnum):
     UNCOMMITTED = "uncommitted"
     """It arrived, and the destination never committed to keeping it: waits for a person."""
     FAILED = "failed"
+    FORGOTTEN = "forgotten"
+    """Never made: a person gave it up, because the settings no longer have its destination."""
 
 
 class PriorState(StrEnum):
@@ -97,12 +99,14 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    DeliveryState.QUEUED: frozenset({DeliveryState.SENDING, DeliveryState.FAILED}),
+    DeliveryState.QUEUED: frozenset({DeliveryState.SENDING, DeliveryState.FAILED, DeliveryState.FORGOTTEN}),
     DeliveryState.SENDING: frozenset({DeliveryState.DELIVERED, DeliveryState.QUEUED, DeliveryState.FAILED}),
-    DeliveryState.FAILED: frozenset({DeliveryState.QUEUED}),
+    DeliveryState.FAILED: frozenset({DeliveryState.QUEUED, DeliveryState.FORGOTTEN}),
     DeliveryState.DELIVERED: frozenset({DeliveryState.COMMITTED, DeliveryState.UNCOMMITTED, DeliveryState.QUEUED}),
     DeliveryState.COMMITTED: frozenset(),
-    DeliveryState.UNCOMMITTED: frozenset({DeliveryState.COMMITTED, DeliveryState.QUEUED}),
+    # It did arrive, which is all there is to say once its destination is forgotten.
+    DeliveryState.UNCOMMITTED: frozenset({DeliveryState.COMMITTED, DeliveryState.QUEUED, DeliveryState.DELIVERED}),
+    DeliveryState.FORGOTTEN: frozenset(),
 }
 
 PRIOR_TRANSITIONS: dict[PriorState, frozenset[PriorState]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -15,6 +15,10 @@ class Telling(BaseModel):
         False,
         description="Write patient IDs into audit records instead of a keyed hash; only where trail and repository "
         "are protected for that.",
+    )
+    keep_audit_days: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Files of the audit journal whose day (UTC) is more than so many days ago are removed; 0: never.",
     )
     audit_site: str = Field("", description="AuditEnterpriseSiteID of our audit records; empty: none.")
     audit_syslog: str = Field(

@@ -4,6 +4,7 @@
 
     ROOT/asked/<transaction>                   an empty file for each request that was made
     ROOT/answers/<time>-…-<transaction>.json   what a destination answered, until it is `done`
+    ROOT/answers/….spoilt, .….part             what the disk has spoilt, or a writer that died has left half written
 
 Those who hear answers (the receiver, or the association that asked) have no database. They keep only what was asked
 for, so that nobody else can fill the disk.
@@ -23,7 +24,8 @@ from uuid import uuid4
 from numbering.uids import checked_uid
 
 KEPT_SECONDS = 30 * 86400.0
-"""A request is remembered for so long, so that late and repeated answers to it are still answered politely."""
+"""A request is remembered for so long, so that late and repeated answers to it are still answered politely. What is
+spoilt or half written is kept as long, for a person to see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +86,9 @@ class CommitmentInbox:
             answer.file.unlink(missing_ok=True)
 
     def forget_old(self) -> None:
-        """Forget transactions that were asked for long ago."""
+        """Forget transactions that were asked for, and leftovers that were written, long ago."""
         oldest = time.time() - KEPT_SECONDS
-        for file in self._asked.iterdir():
+        for file in (*self._asked.iterdir(), *self._answers.glob("*.spoilt"), *self._answers.glob(".*.part")):
             with suppress(FileNotFoundError):
                 if file.stat().st_mtime < oldest:
                     file.unlink()
