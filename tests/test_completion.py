@@ -10,16 +10,18 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from numbering.dicom.incoming.spool import Kept
 from numbering.errors import ReasonCode
-from numbering.jobs import clock, sweeper
+from numbering.jobs import clock, completion, sweeper
 from numbering.jobs.claims import claim_job, worker_name
 from numbering.jobs.models import AnnouncedInstance, InstanceRow, Job, now
 from numbering.jobs.overview import Row, waiting
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.result import Status
+from numbering.settings import Settings
 from tests.films import make_ct
 from tests.house import Clock, House, running_house
 from tests.postgres import temporary_postgres
@@ -477,3 +479,45 @@ class TestOnPostgreSQL:
         assert (row.state, row.expected) == (State.UNSUITABLE, 1)
         with reading(house.node.engine) as session:
             assert {row.series_related_instances for row in session.scalars(select(InstanceRow))} == {2, None}
+
+
+def test_a_series_whose_jobs_cannot_be_made_is_listed_and_stops_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want_priors, asked = completion.want_priors, []
+
+    def poisoned(session: Session, settings: Settings, study_uid: str) -> None:
+        asked.append(study_uid)
+        if study_uid == "1.2.3":
+            raise KeyError(study_uid)
+        want_priors(session, settings, study_uid)
+
+    monkeypatch.setattr(completion, "want_priors", poisoned)
+    for study in ("1.2.3", "1.2.4"):
+        house.receive(house.film(study_uid=study, series_uid=f"{study}.1", sop_uid=f"{study}.1.1"))
+    house.assemble()
+    house.assemble()
+    by_study = {row.study_instance_uid: row for row in house.rows()}
+    assert by_study["1.2.4"].state == State.QUEUED
+    poison = by_study["1.2.3"]
+    assert (poison.state, poison.reason and poison.reason.code) == (State.QUARANTINED, ReasonCode.INTERNAL_ERROR)
+    assert asked.count("1.2.3") == 2
+
+    monkeypatch.undo()
+    house.receive(house.film(study_uid="1.2.3", series_uid="1.2.3.1", sop_uid="1.2.3.1.2"))
+    house.assemble()
+    assert {row.state for row in house.rows()} == {State.QUEUED}  # news tries it again
+
+
+def test_a_fault_that_passes_quarantines_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    want_priors, faults = completion.want_priors, [KeyError("once")]
+
+    def racing(session: Session, settings: Settings, study_uid: str) -> None:
+        if faults:
+            raise faults.pop()
+        want_priors(session, settings, study_uid)
+
+    monkeypatch.setattr(completion, "want_priors", racing)
+    house.receive(house.film())
+    house.assemble()
+    assert house.only().state == State.QUEUED

@@ -2,8 +2,9 @@
 
 A series is complete when nothing came for the quiet time, or at once when every instance that was announced for it is
 here. One of which fewer came than somebody said is held, visibly, until nothing came for ``incomplete_seconds``; then
-the policy decides. An instance that comes later re-opens any of them; when its parts then rest on other images than
-before, each gets a new revision that supersedes the earlier job.
+the policy decides. One whose jobs cannot be made is quarantined, and the others go on. An instance that comes later
+re-opens any of them; when its parts then rest on other images than before, each gets a new revision that supersedes the
+earlier job.
 """
 
 from __future__ import annotations
@@ -12,19 +13,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from numbering.errors import Reason
 from numbering.jobs.claims import let_go
 from numbering.jobs.models import InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
-from numbering.jobs.parts import OBJECT_PARTS, Part, incomplete_part, parts
+from numbering.jobs.parts import OBJECT_PARTS, Part, fault_part, incomplete_part, parts
 from numbering.jobs.priors import want_priors
 from numbering.jobs.states import State, checked
 from numbering.jobs.store import reading, writing
 from numbering.jobs.tally import CERTAIN, Source, Tally, count, incomplete
 from numbering.logs import logger
 from numbering.settings import Settings
+
+OUTAGES = (OperationalError, InterfaceError, OSError, MemoryError)
+"""Faults of the database or the machine: no series is to blame, and each is tried again."""
 
 log = logger(__name__)
 
@@ -35,7 +40,7 @@ def complete_series(node: Node) -> int:
     with reading(node.engine) as session:
         due = select(SeriesRow.study_uid, SeriesRow.series_uid).where(_due(node.settings, now()))
         uids = session.execute(due.order_by(SeriesRow.last_arrival)).all()
-    return sum(_settle(node, study_uid, series_uid) for study_uid, series_uid in uids)
+    return sum(_settle_or_quarantine(node, study_uid, series_uid) for study_uid, series_uid in uids)
 
 
 def _bring_back_from_the_future(node: Node) -> None:
@@ -63,6 +68,22 @@ def _due(settings: Settings, present: datetime) -> ColumnElement[bool]:
     )
 
 
+def _settle_or_quarantine(node: Node, study_uid: str, series_uid: str) -> bool:
+    """No series stops the others: one that fails twice (once may be a race for a row) is listed with its fault."""
+    fault: Exception
+    for _ in range(2):
+        try:
+            return _settle(node, study_uid, series_uid)
+        except OUTAGES:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this series' own
+            fault = error
+    log.error("a series is quarantined: its jobs cannot be made", series_instance_uid=series_uid, error=fault)
+    rows = _images(node, study_uid, series_uid)
+    _stand(node, study_uid, series_uid, _Outcome([fault_part(study_uid, series_uid, rows, fault)], others_end=False))
+    return True
+
+
 def _settle(node: Node, study_uid: str, series_uid: str) -> bool:
     """Complete a series, or hold it; whether it is complete."""
     with writing(node.engine) as session:
@@ -88,7 +109,11 @@ class _Outcome:
 
 
 def _complete(node: Node, study_uid: str, series_uid: str, tally: Tally, reason: Reason | None) -> None:
-    outcome = _outcome(node, study_uid, series_uid, tally, reason)
+    _stand(node, study_uid, series_uid, _outcome(node, study_uid, series_uid, tally, reason))
+
+
+def _stand(node: Node, study_uid: str, series_uid: str, outcome: _Outcome) -> None:
+    """Let this outcome stand for the series from now on."""
     with writing(node.engine) as session:
         session.get_one(SeriesRow, (study_uid, series_uid), with_for_update=True).move(State.COMPLETE)
         current = {job.part: job for job in session.scalars(_current(study_uid, series_uid))}
@@ -103,15 +128,7 @@ def _complete(node: Node, study_uid: str, series_uid: str, tally: Tally, reason:
 
 
 def _outcome(node: Node, study_uid: str, series_uid: str, tally: Tally, reason: Reason | None) -> _Outcome:
-    with reading(node.engine) as session:
-        here = select(InstanceRow).where(
-            InstanceRow.study_uid == study_uid,
-            InstanceRow.series_uid == series_uid,
-            InstanceRow.kind == "image",
-            InstanceRow.removal.is_(None),
-        )
-        rows = {row.sop_uid: row for row in session.scalars(here.order_by(InstanceRow.sop_uid))}
-        session.expunge_all()
+    rows = _images(node, study_uid, series_uid)
     if reason and (node.settings.incomplete_policy == "hold" or tally.by is Source.REMOVED):
         # Earlier results rest on what was there then, and stand.
         return _Outcome([incomplete_part(study_uid, series_uid, rows, reason)], others_end=False)
@@ -121,6 +138,20 @@ def _outcome(node: Node, study_uid: str, series_uid: str, tally: Tally, reason: 
         for part in found:
             part.job.found, part.job.expected = tally.found, tally.expected
     return _Outcome(found, others_end=True)
+
+
+def _images(node: Node, study_uid: str, series_uid: str) -> dict[str, InstanceRow]:
+    """The images of a series that are here, by SOP Instance UID."""
+    with reading(node.engine) as session:
+        here = select(InstanceRow).where(
+            InstanceRow.study_uid == study_uid,
+            InstanceRow.series_uid == series_uid,
+            InstanceRow.kind == "image",
+            InstanceRow.removal.is_(None),
+        )
+        rows = {row.sop_uid: row for row in session.scalars(here.order_by(InstanceRow.sop_uid))}
+        session.expunge_all()
+    return rows
 
 
 def _current(study_uid: str, series_uid: str) -> Select[Job]:

@@ -20,6 +20,8 @@ INCOMPLETE_PART = "series-incomplete/-"
 """The part that stands for a whole series of which too little came."""
 OBJECT_PARTS = ("unreadable", "conflict")
 """Kinds of objects that stand for themselves, whatever becomes of their series."""
+FAULT_PART = "completion/-"
+"""The part that stands for a series of which no jobs could be made."""
 LONGEST_MODALITY = 16
 """A CS value (PS3.5 6.2); what came may be longer."""
 
@@ -45,16 +47,23 @@ def parts(node: Node, study_uid: str, series_uid: str, rows: Mapping[str, Instan
         found = read_series([node.path(row.path) for row in rows.values()])
         assignments = [assignment for series in found for assignment in route(series)]
     except Exception as error:  # noqa: BLE001 - a series that breaks routing is listed as failed, the others go on
-        text = f"series {series_uid}: {place_of(error)}: a fault of this software, please report it"
-        reason = error.reason if isinstance(error, NumberingError) else Reason(ReasonCode.INTERNAL_ERROR, text)
         log.error("routing failed", series_instance_uid=series_uid, error=error)
-        return [_whole(study_uid, series_uid, rows, "routing/-", State.QUARANTINED, Status.FAILED, reason)]
+        return [fault_part(study_uid, series_uid, rows, error, "routing/-")]
     return [_part(node, assignment) for assignment in _merged(assignments)]
 
 
 def incomplete_part(study_uid: str, series_uid: str, rows: Mapping[str, InstanceRow], reason: Reason) -> Part:
     """What stands for a series that was given up because too little of it came."""
     return _whole(study_uid, series_uid, rows, INCOMPLETE_PART, State.UNSUITABLE, Status.UNSUITABLE, reason)
+
+
+def fault_part(
+    study_uid: str, series_uid: str, rows: Mapping[str, InstanceRow], error: Exception, name: str = FAULT_PART
+) -> Part:
+    """What stands for a series that this error stopped."""
+    text = f"series {series_uid}: {place_of(error)}: a fault of this software, please report it"
+    reason = error.reason if isinstance(error, NumberingError) else Reason(ReasonCode.INTERNAL_ERROR, text)
+    return _whole(study_uid, series_uid, rows, name, State.QUARANTINED, Status.FAILED, reason)
 
 
 def part_name(assignment: Assignment) -> str:
