@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -287,3 +288,21 @@ def test_an_archive_that_does_not_know_us_refuses_to_move(tmp_path: Path) -> Non
     intake = SpoolIntake(Spool(tmp_path / "spool"), OURS, "1.2.3", "1.2.3.4", allowance())
     with hostile_archive() as address, pytest.raises(SourceRefuses, match="C-MOVE with status 0xA801"):
         open_source(Settings(priors_source=address)).fetch(intake)
+
+
+def test_a_service_that_caps_its_pages_is_asked_until_one_is_empty() -> None:
+    everything = [study(f"1.2.{number}") for number in range(40)]
+
+    def capped(path: str) -> bytes:
+        offset = int(parse_qs(urlsplit(path).query)["offset"][0])
+        return json.dumps(everything[offset : offset + 20]).encode()
+
+    with hostile_web(Answer(headers={"Content-Type": "application/dicom+json"}, body=capped)) as web:
+        assert len(ask(web)) == 40
+    assert len(web.requests) == 3
+
+
+def test_a_service_that_ignores_the_offset_is_taken_at_its_word_where_its_page_is_short() -> None:
+    with hostile_web(dicom_json(study("1.2.3"), study("1.2.4"))) as web:
+        assert len(ask(web)) == 2
+    assert len(web.requests) == 2

@@ -101,18 +101,25 @@ class DicomwebSource:
     def _query(
         self, path: str, keys: Mapping[str, str], fields: tuple[str, ...], most: int, allowance: Allowance
     ) -> list[Answer]:
-        """All pages; a service that ignores the offset would answer the same page for ever, so the total is bounded."""
+        """All pages, until one is empty: a service may cap them below what was asked for.
+
+        One that ignores the offset answers the same page for ever: it ends there when that is short, and what is
+        longer is bounded by the total.
+        """
         # One parameter a field: some services do not take a list apart (PS3.18 8.3.4.3 allows both).
         includes = [("includefield", field) for field in fields]
         found: list[Answer] = []
+        seen: set[str] = set()
         while True:
             parameters: Parameters = [*keys.items(), *includes, ("limit", PAGE), ("offset", len(found))]
             page = self._page(path, parameters, allowance)
+            told = {json.dumps(answer, sort_keys=True) for answer in page}
+            if len(page) < PAGE and told <= seen:
+                return found
+            seen |= told
             found += page
             if len(found) > most:
                 raise SourceMisbehaves(f"{self.name} answered a QIDO-RS request with more than {most} matches")
-            if len(page) < PAGE:
-                return found
 
     def _page(self, path: str, parameters: Parameters, allowance: Allowance) -> list[Answer]:
         with self._answer(path, parameters, "application/dicom+json", allowance) as response:
