@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from numbering.jobs.redis import redis_command, socket_path
+from numbering.web import health
 from numbering.web.access import loopback
 from numbering.web.keys import Scope
 from tests.web import RunningWeb, running_web
@@ -88,6 +90,27 @@ def test_a_disk_below_the_watermark_is_named(tmp_path: Path) -> None:
         answer = web.client().get("/ready")
         assert answer.status_code == 503
         assert "objects are refused" in parts(answer)["disk"]
+
+
+def test_a_part_that_hangs_is_asked_once_however_often_somebody_wants_to_know(
+    web: RunningWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    mended = threading.Event()
+
+    def hanging(_: object) -> None:
+        asked.append(len(asked))
+        mended.wait(60)
+
+    monkeypatch.setattr(health, "PART_SECONDS", 0.1)
+    monkeypatch.setitem(health.PARTS, "database", hanging)
+    answers = [web.client().get("/ready") for _ in range(4)]
+    mended.set()
+    assert [answer.status_code for answer in answers] == [503] * 4
+    assert all("still asking" in parts(answer)["database"] for answer in answers)
+    assert asked == [0]
+    monkeypatch.setattr(health, "PART_SECONDS", 10)
+    assert parts(web.client().get("/ready"))["database"] == "ready"
 
 
 def test_health_and_readiness_need_no_key_from_this_machine_and_one_from_elsewhere(web, monkeypatch) -> None:

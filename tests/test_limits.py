@@ -64,6 +64,17 @@ def test_slots_are_counted_for_all_and_for_each_peer(tmp_path: Path) -> None:
     assert isinstance(second.take("c"), Slot)
 
 
+def test_a_network_of_ipv6_addresses_counts_as_one_for_slots_and_pace(tmp_path: Path) -> None:
+    slots = Slots(tmp_path, 9, 1)
+    taken = [slots.take(address) for address in ("2001:db8::1", "2001:db8:0:1::1", "10.0.0.1", "10.0.0.2")]
+    assert all(isinstance(one, Slot) for one in taken)
+    assert slots.take("2001:db8::ffff:1") is Refusal.TOO_MANY_OF_PEER
+    assert slots.take("::ffff:10.0.0.1") is Refusal.TOO_MANY_OF_PEER
+    pace = Pace(tmp_path / "pace", 0.01)
+    pace.wait_seconds("2001:db8::1")
+    assert pace.wait_seconds("2001:db8::2") > 100
+
+
 def test_a_killed_process_gives_its_slots_back(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from numbering.dicom.incoming.limits import Slots;"

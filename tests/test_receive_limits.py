@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from pynetdicom.association import Association
 from numbering.dicom.incoming import limits
 from numbering.dicom.incoming.acceptor import AcceptedAssociation
 from numbering.dicom.incoming.command import _HEAD
-from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.incoming.receive import FEWEST_WAITING, Receiver, start_receiver
 from numbering.dicom.incoming.spool import Spool
+from numbering.dicom.incoming.upper import StoringProvider
 from numbering.settings import Settings
 from tests.films import make_film, uneven
 from tests.test_receive import send
@@ -42,11 +44,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         receiver.stop(0.1)
 
 
-def associate(port: int, called: str = "NUMBERING", calling: str = "SENDER") -> Association:
+def associate(port: int, called: str = "NUMBERING", calling: str = "SENDER", address: str = "127.0.0.1") -> Association:
     ae = AE(calling)
     ae.add_requested_context("1.2.840.10008.1.1")
     ae.add_requested_context("1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.1.2.1")
-    return ae.associate("127.0.0.1", port, ae_title=called)
+    return ae.associate("127.0.0.1", port, ae_title=called, bind_address=(address, 0))
 
 
 def refused_so_far(reason: str) -> float:
@@ -171,6 +173,58 @@ def test_who_connects_and_asks_for_nothing_is_cut_off(start: Start, said: bytes)
         idle.sendall(said)
         answer = idle.recv(100)
         assert answer == b"" or answer[0] == ABORT
+
+
+def test_an_address_that_asks_for_nothing_locks_no_other_out(start: Start) -> None:
+    receiver, _ = start(maximum_associations=2, maximum_associations_per_peer=1)
+    before = refused_so_far("connections-of-peer")
+    open_one = associate(receiver.port)
+    idle = [socket.create_connection(("127.0.0.1", receiver.port), timeout=20) for _ in range(FEWEST_WAITING)]
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as refused:
+        assert refused.recv(1) == b""
+    assert refused_so_far("connections-of-peer") == before + 1
+    other = associate(receiver.port, address="127.0.0.2")
+    assert other.is_established
+    for connection in idle:
+        connection.close()
+    open_one.release()
+    settle(receiver, but=1)
+    again = associate(receiver.port)
+    assert again.is_established
+    again.release()
+    other.release()
+
+
+@pytest.mark.parametrize("thread", [AcceptedAssociation, StoringProvider])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_association_without_a_thread_is_closed_and_leaves_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch, thread: type[threading.Thread]
+) -> None:
+    receiver, _ = start()
+    begin, refused = threading.Thread.start, []
+
+    def starting(self: threading.Thread) -> None:
+        if isinstance(self, thread):
+            refused.append(self.name)
+            raise RuntimeError("can't start new thread")
+        begin(self)
+
+    monkeypatch.setattr(threading.Thread, "start", starting)
+    before = bells()
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as connection:
+            assert connection.recv(1) == b""
+    settle(receiver)
+    assert (len(refused), bells()) == (3, before)
+
+
+def bells() -> int:
+    """Descriptors by which threads of associations are woken."""
+    found = 0
+    for descriptor in list(Path("/proc/self/fd").iterdir()):
+        with suppress(FileNotFoundError):  # the one by which the folder is read
+            found += "eventfd" in str(descriptor.readlink())
+    return found
 
 
 def test_half_a_pdu_and_then_silence_is_aborted(start: Start) -> None:
@@ -334,8 +388,8 @@ def test_associations_that_end_leave_no_thread_and_no_descriptor(start: Start) -
     assert len(list(Path("/proc/self/fd").iterdir())) <= before[1]
 
 
-def settle(receiver: Receiver) -> None:
+def settle(receiver: Receiver, but: int = 0) -> None:
     deadline = time.monotonic() + 10
-    while receiver.associations and time.monotonic() < deadline:
+    while len(receiver.associations) > but and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.2)

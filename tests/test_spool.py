@@ -225,6 +225,31 @@ def test_a_full_journal_whose_sync_failed_is_given_up_and_never_synced_again(
     assert [line.text for line in arrivals.Reader(tmp_path).pending()] == [{"line": 1}, {"line": 3}]
 
 
+def test_half_a_line_that_cannot_be_taken_back_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    journal.append({"line": 1})
+
+    def half(descriptor: int, data: bytes) -> None:
+        os.write(descriptor, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left")
+
+    def failing(descriptor: int, length: int) -> None:
+        raise OSError(errno.EIO, "the disk failed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable, "write", half)
+        broken.setattr(durable, "shorten", failing)
+        with pytest.raises(OSError, match="No space"):
+            journal.append({"line": 2})
+    journal.append({"line": 3})
+    reader = arrivals.Reader(tmp_path)
+    assert [line.text for line in reader.pending()] == [{"line": 1}, {"line": 3}]
+    for line in reader.pending():
+        reader.done(line)
+    assert reader.pending() == []
+    assert len(list(tmp_path.glob("*.journal"))) == 1  # the one that is still written; the torn one is removed
+
+
 def test_the_first_start_makes_every_new_folder_above_the_spool_durable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from numbering.dicom.incoming.receive import Receiver, start_receiver
+from numbering.dicom.incoming.receive import FEWEST_WAITING, Receiver, start_receiver
 from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.tls import TLSFileError, client_context, server_context
 from numbering.jobs.serve import CannotStart, receive
@@ -170,6 +170,18 @@ def test_a_handshake_that_never_ends_holds_up_nobody(
     with socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as idle:
         assert storescu(receiver.port, make_film(tmp_path / "film.dcm"), *by_tls(ours[1])).returncode == 0
         assert idle.recv(1) == b""  # closed by the node
+
+
+def test_handshakes_under_way_are_counted_for_each_address(start: Start, ours: tuple[Files, Files, Files]) -> None:
+    receiver, _ = start(maximum_associations=2, maximum_associations_per_peer=1, artim_seconds=60)
+    here = ("127.0.0.1", receiver.port)
+    idle = [socket.create_connection(here, timeout=20) for _ in range(FEWEST_WAITING)]
+    with socket.create_connection(here, timeout=5) as refused:
+        assert refused.recv(1) == b""
+    with socket.create_connection(here, timeout=20, source_address=("127.0.0.2", 0)) as plain:
+        client_context(ours[0].authorities).wrap_socket(plain, server_hostname="127.0.0.1").close()
+    for connection in idle:
+        connection.close()
 
 
 def test_a_host_that_is_not_in_the_certificate_is_refused(start: Start, ours: tuple[Files, Files, Files]) -> None:

@@ -20,9 +20,10 @@ import trustme
 from numbering.jobs.models import Delivery, Job, Notice, ObjectRow, now
 from numbering.jobs.redis import redis_url
 from numbering.jobs.store import reading, writing
+from numbering.neighbourhood import neighbourhood
 from numbering.web import health
 from numbering.web.keys import Scope
-from numbering.web.rates import Buckets, neighbourhood
+from numbering.web.rates import Buckets
 from tests.films import make_film
 from tests.results import numbered, result_of
 from tests.web import RunningWeb, free_port, running_web

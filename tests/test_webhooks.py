@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -22,6 +23,7 @@ from numbering.cli import app
 from numbering.jobs import webhooks
 from numbering.jobs.models import Delivery, Job, Notice, ObjectRow, now
 from numbering.jobs.notices import announce
+from numbering.jobs.rooms import assemble_forever
 from numbering.jobs.signatures import WeakSecret, secret_of
 from numbering.jobs.states import IllegalTransition, State
 from numbering.jobs.store import connect, reading, upgrade, writing
@@ -298,6 +300,17 @@ def test_what_waits_for_a_webhook_that_is_no_more_fails_aloud(engine, waiting) -
     webhooks.give_up_unknown(engine, [])
     (row,) = notices(engine)
     assert (row.state, row.answer) == ("failed", "the settings know no webhook of this name")
+
+
+def test_a_node_without_any_webhook_gives_up_what_waits_for_one(engine, waiting, tmp_path) -> None:
+    stopping = threading.Event()
+    room = threading.Thread(target=assemble_forever, args=(meant(tmp_path, sweep_seconds=0.1), stopping))
+    room.start()
+    try:
+        wait_for(lambda: notices(engine)[0].state == "failed", "a notice that fails", seconds=10)
+    finally:
+        stopping.set()
+        room.join()
 
 
 def test_only_what_was_told_long_ago_is_forgotten(engine, waiting, peer) -> None:

@@ -57,6 +57,7 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
     from numbering.jobs.prior_room import PriorRoom
     from numbering.jobs.retention import Retention
     from numbering.jobs.sweeper import ring, sweep
+    from numbering.jobs.webhooks import Housekeeping
 
     node = Node.of(settings)
     priors = PriorRoom(node)
@@ -64,6 +65,7 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
     told = trail(settings)
     told.started("assemble")
     retention = Retention(node)
+    notices = Housekeeping(node.engine, settings.webhooks)
     swept = -settings.sweep_seconds
     down = False
     while not stopping.wait(min(ASSEMBLE_SECONDS, settings.sweep_seconds)):
@@ -75,6 +77,7 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
             if time.monotonic() - swept >= settings.sweep_seconds:
                 sweep(node)
                 retention.clean()
+                notices.keep()
                 swept = time.monotonic()
             down = False
         except Exception as error:  # noqa: BLE001 - database or disk are out of reach: nothing is lost, ask again

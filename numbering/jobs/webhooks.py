@@ -58,13 +58,8 @@ def start(engine: Engine, settings: Settings, stopping: threading.Event) -> list
 
 
 def _tell_forever(engine: Engine, settings: Settings, webhook: Webhook, stopping: threading.Event) -> None:
-    kept_house = -HOUSEKEEPING_SECONDS
     while not stopping.wait(LOOK_SECONDS):
         try:
-            if time.monotonic() - kept_house >= HOUSEKEEPING_SECONDS:
-                give_up_unknown(engine, settings.webhooks)
-                clear_away(engine)
-                kept_house = time.monotonic()
             while not stopping.is_set() and tell_next(engine, settings, webhook):
                 pass
         except Exception as error:  # noqa: BLE001 - the database is out of reach: the rows wait there
@@ -163,6 +158,23 @@ def restart(engine: Engine, notice_id: str) -> None:
             raise IllegalTransition(notice.state, DeliveryState.QUEUED)
         notice.move(DeliveryState.QUEUED)
         notice.attempts, notice.not_before = 0, None
+
+
+class Housekeeping:
+    """Once a minute, what no webhook's own thread would do: where there are no webhooks there are no such threads."""
+
+    def __init__(self, engine: Engine, webhooks: Sequence[Webhook]) -> None:
+        self._engine = engine
+        self._webhooks = webhooks
+        self._kept = -HOUSEKEEPING_SECONDS
+
+    def keep(self) -> None:
+        """Give up what waits for nobody and forget what was told long ago, unless that was done just now."""
+        if time.monotonic() - self._kept < HOUSEKEEPING_SECONDS:
+            return
+        give_up_unknown(self._engine, self._webhooks)
+        clear_away(self._engine)
+        self._kept = time.monotonic()
 
 
 def give_up_unknown(engine: Engine, webhooks: Sequence[Webhook]) -> None:

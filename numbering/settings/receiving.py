@@ -32,7 +32,9 @@ class Receiving(BaseModel):
         64, description="Associations open at once, over all acceptors of a data folder on one machine."
     )
     maximum_associations_per_peer: Annotated[int, Field(ge=1, le=500)] = Field(
-        32, description="Of these, how many from one address."
+        32,
+        description="Of these, how many from one address (of IPv6: from one /64). In each acceptor it may have as many "
+        "connections, but at least 16, that have no association yet.",
     )
     maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1048576)] = Field(
         131072, description="Largest P-DATA PDU that is announced and taken; a peer that sends a larger one is aborted."
@@ -42,7 +44,8 @@ class Receiving(BaseModel):
     )
     objects_per_second: Annotated[float, Field(ge=0)] = Field(
         0.0,
-        description="Objects that one address may send each second; its data are then read no faster. 0: any number.",
+        description="Objects that one address (of IPv6: one /64) may send each second; its data are then read no "
+        "faster. 0: any number.",
     )
     artim_seconds: Annotated[float, Field(gt=0)] = Field(
         15.0, description="Time from a connection to its association request, a TLS handshake included (ARTIM)."

@@ -9,7 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from numbering.metrics import HTTP_REFUSED
-from numbering.web.rates import neighbourhood
+from numbering.neighbourhood import neighbourhood
 
 
 class Doorkeeper:

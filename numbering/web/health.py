@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
+from functools import partial
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
@@ -45,16 +46,14 @@ def ready(request: Request) -> JSONResponse:
 
 
 def examined(web: Web) -> dict[str, str]:
-    """``ready`` for each part, or a sentence."""
-    pool = ThreadPoolExecutor(len(PARTS))
-    answers = {name: pool.submit(_asked, part, web) for name, part in PARTS.items()}
-    pool.shutdown(wait=False)
+    """``ready`` for each part, or a sentence. A part that hangs is asked once, however often somebody wants to know."""
+    asked = {name: web.questions.ask(name, partial(_asked, part, web)) for name, part in PARTS.items()}
     told = {}
-    for name, answer in answers.items():
+    for name, question in asked.items():
         try:
-            told[name] = answer.result(PART_SECONDS)
+            told[name] = question.answer.result(max(0.0, question.since + PART_SECONDS - time.monotonic()))
         except TooSlow:
-            told[name] = f"no answer within {PART_SECONDS:g} s"
+            told[name] = f"no answer within {PART_SECONDS:g} s: still asking"
     return told
 
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from numbering.neighbourhood import neighbourhood
+
 ADDRESSES = 4096
 """So many are remembered; the one that was quiet for longest is forgotten first."""
-
-
-def neighbourhood(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 of an IPv6 one, all of which one machine may have."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
 
 
 class Buckets:

@@ -11,6 +11,7 @@ from numbering.dicom.incoming.limits import Watermark
 from numbering.jobs.node import Node
 from numbering.settings import Settings
 from numbering.web.keys import Keys
+from numbering.web.questions import Questions
 from numbering.web.rates import Buckets
 
 FAILURES = 10
@@ -27,6 +28,7 @@ class Web:
     trail: AuditTrail
     requests: Buckets | None
     failures: Buckets = field(default_factory=lambda: Buckets(FAILURES_PER_SECOND, FAILURES))
+    questions: Questions = field(default_factory=Questions)
     uploads: int = 0
     """STOW-RS requests that are being taken now; changed in the event loop alone."""
 

@@ -17,6 +17,7 @@ from numbering import metrics
 from numbering.audit import Alert, AuditTrail, Peer
 from numbering.dicom.incoming.access import Door, Refusal
 from numbering.dicom.incoming.limits import Pace, Slot, Slots, Watermark
+from numbering.dicom.incoming.lobby import Visit
 from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.incoming.storing import Storing
 from numbering.dicom.incoming.upper import StoringProvider
@@ -46,11 +47,12 @@ class Rules:
 class AcceptedAssociation(Association):
     """An association of a sender with this node."""
 
-    def __init__(self, ae: AE, rules: Rules, peer: str) -> None:
+    def __init__(self, ae: AE, rules: Rules, peer: str, visit: Visit) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
         self._number = secrets.token_hex(8)
         self._rules = rules
         self._peer = peer
+        self._visit = visit
         self._slot = Slot(None)
         storing = Storing(rules.spool, rules.watermark, rules.maximum_object_bytes, self._report)
         self._storing = storing
@@ -61,6 +63,14 @@ class AcceptedAssociation(Association):
         self._reactor_checkpoint = Checkpoint(provider.news)
         self._reactor_checkpoint.set()
 
+    def start(self) -> None:
+        """Start the thread of the association; without one nothing of it stays."""
+        try:
+            super().start()
+        except RuntimeError:  # the system gives no more threads
+            self._end()
+            raise
+
     def run_reactor(self) -> None:
         """The thread of the association."""
         with bind(association=self._number, peer=self._peer):
@@ -69,10 +79,13 @@ class AcceptedAssociation(Association):
             finally:
                 if self._slot.file is not None:
                     metrics.ASSOCIATIONS.dec()
-                self._slot.release()
-                self.dul.kill_dul()
-                self.dul.join()
-                self._storing.end()
+                self._end()
+
+    def _end(self) -> None:
+        self._slot.release()
+        cast(StoringProvider, self.dul).end()
+        self._visit.leave()
+        self._storing.end()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
         # pynetdicom gives each N-EVENT-REPORT a thread, however many come; here they wait their turn as all others do.
@@ -97,6 +110,7 @@ class AcceptedAssociation(Association):
         if isinstance(slot, Refusal):
             return slot
         self._slot = slot
+        self._visit.leave()  # from here on it is counted by its slot
         metrics.ASSOCIATIONS.inc()
         return None
 

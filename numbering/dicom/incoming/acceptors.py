@@ -26,6 +26,7 @@ from pynetdicom.events import EventHandlerType
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from numbering import metrics
+from numbering.dicom.incoming.lobby import Lobby, Visit
 from numbering.logs import logger
 from numbering.settings import Settings
 
@@ -107,23 +108,23 @@ def _open(host: str, port: int) -> socket.socket:
 class Server(ThreadedAssociationServer):
     """Takes connections from a socket that others may share, and makes associations of them."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(
         self,
         ae: AE,
         shared: socket.socket,
         ssl_context: ssl.SSLContext | None,
         handlers: list[EventHandlerType],
-        associate: Callable[[str], Association],
+        associate: Callable[[str, Visit], Association],
+        lobby: Lobby,
         settings: Settings,
     ) -> None:
         self._shared = shared
         self._associate = associate
         self._artim_seconds = settings.artim_seconds
         self._idle_seconds = settings.idle_seconds
-        self._most_threads = 3 * settings.maximum_associations + 16
+        self._lobby = lobby
+        # Each has two: room for all associations, for two addresses whose connections all wait, and for ourselves.
+        self._most_threads = 2 * settings.maximum_associations + 4 * lobby.maximum_per_address + 16
         super().__init__(
             ae, shared.getsockname(), ae.ae_title, ae.supported_contexts, ssl_context, handlers, _Connection
         )
@@ -157,8 +158,31 @@ class Server(ThreadedAssociationServer):
         log.warning("connection refused: too many", peer=client_address[0])
         return False
 
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """In a thread of its own: TLS, then the association."""
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a connection a thread of its own, unless its address has too many that ask for nothing."""
+        visit = self._lobby.enter(client_address[0])
+        if visit is None:
+            metrics.ASSOCIATIONS_REFUSED.labels("connections-of-peer").inc()
+            log.warning("connection refused: too many of this address", peer=client_address[0])
+            self.shutdown_request(request)
+            return
+        try:
+            threading.Thread(target=self._welcome, args=(request, client_address, visit), daemon=True).start()
+        except BaseException:
+            visit.leave()
+            raise
+
+    def _welcome(self, request: Any, client_address: Any, visit: Visit) -> None:
+        try:
+            if not self._associated(request, client_address, visit):
+                visit.leave()
+        except Exception:  # noqa: BLE001 - a fault of ours ends one connection
+            visit.leave()
+            self.handle_error(request, client_address)
+            self.shutdown_request(request)
+
+    def _associated(self, request: Any, client_address: Any, visit: Visit) -> bool:
+        """TLS, then the association, which leaves the lobby by itself; false when there is none."""
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         request.settimeout(self._artim_seconds)
@@ -169,20 +193,21 @@ class Server(ThreadedAssociationServer):
                 metrics.ASSOCIATIONS_REFUSED.labels("tls").inc()
                 log.warning("TLS refused", peer=client_address[0], reason=getattr(error, "reason", None) or "closed")
                 request.close()
-                return
+                return False
             request.settimeout(self._idle_seconds)
         else:
             request.settimeout(None)  # who reads waits by itself; who writes waits so long at most
             request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(self._idle_seconds) + 1, 0))
-        super().finish_request(request, client_address)
+        _Connection(request, client_address, self, visit)
+        return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A fault of ours ends one connection."""
         log.error("a connection broke", peer=client_address[0], error=sys.exception())
 
-    def association(self, peer: str) -> Association:
+    def association(self, peer: str, visit: Visit) -> Association:
         """A new association that nobody has bound yet."""
-        return self._associate(peer)
+        return self._associate(peer, visit)
 
     @property
     def bound(self) -> Iterable[tuple[Any, Any]]:
@@ -195,8 +220,12 @@ class _Connection(RequestHandler):
 
     server: Server
 
+    def __init__(self, request: Any, client_address: Any, server: Server, visit: Visit) -> None:
+        self._visit = visit
+        super().__init__(request, client_address, server)
+
     def _create_association(self) -> Association:
-        assoc = self.server.association(self.client_address[0])
+        assoc = self.server.association(self.client_address[0], self._visit)
         assoc._server = self.server
         assoc.name = f"AcceptorThread@{self.client_address[0]}"
         assoc.set_socket(AssociationSocket(assoc, client_socket=self.request))

@@ -49,6 +49,12 @@ class _File:
     length: int = 0
     synced: int = 0
     failed: bool = False
+    torn: bool = False
+    """Half a line may stand at its end, which could not be taken back."""
+
+    def takes(self, more: int) -> bool:
+        """Whether so many bytes may be appended."""
+        return not self.torn and self.length + more <= FULL_BYTES
 
     def give_up(self) -> None:
         """After a failed sync nothing is known of what the file holds (fsync(2)): take back all that waits."""
@@ -73,13 +79,16 @@ class Journal:
         """Append a line; when this returns it is durable. ``OSError`` when it is not: then it is taken back."""
         line = encoded(text)
         with self._turn:
-            while self._syncing and self._file and self._file.length + len(line) > FULL_BYTES:
+            while self._syncing and self._file and not self._file.takes(len(line)):
                 self._turn.wait()
             file = self._open(len(line))
             try:
                 durable.write(file.descriptor, line)
             except OSError:
-                durable.shorten(file.descriptor, file.length)
+                file.torn = True  # then no line follows: it would join the half one
+                with suppress(OSError):
+                    durable.shorten(file.descriptor, file.length)
+                    file.torn = False
                 raise
             file.length += len(line)
             end = file.length
@@ -108,7 +117,7 @@ class Journal:
             self._turn.notify_all()
 
     def _open(self, more: int) -> _File:
-        if self._file is not None and self._file.length + more <= FULL_BYTES:
+        if self._file is not None and self._file.takes(more):
             return self._file
         if self._file is not None:
             try:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from numbering.dicom.incoming.access import Refusal
+from numbering.neighbourhood import neighbourhood
 
 ADDRESSES = 1024
 """Places for the pace of addresses. Two addresses that fall on one place share their pace."""
@@ -51,7 +52,7 @@ class Slots:
 
     def take(self, peer: str) -> Slot | Refusal:
         """A slot for this peer's address, or why there is none."""
-        key = hashlib.sha256(peer.encode()).digest()
+        key = _key(peer)
         with (self._folder / "all").open("ab") as everything:
             fcntl.flock(everything, fcntl.LOCK_EX)
             free: IO[bytes] | None = None
@@ -75,6 +76,10 @@ class Slots:
             free.write(key)
             free.flush()
             return Slot(free)
+
+
+def _key(peer: str) -> bytes:
+    return hashlib.sha256(neighbourhood(peer).encode()).digest()
 
 
 def _lock(file: IO[bytes]) -> bool:
@@ -101,7 +106,7 @@ class Pace:
         """Count one object of this address; how long to wait before its next one is read."""
         if not self._interval:
             return 0.0
-        place = int.from_bytes(hashlib.sha256(peer.encode()).digest()[:4], "big") % ADDRESSES * _PLACE.size
+        place = int.from_bytes(_key(peer)[:4], "big") % ADDRESSES * _PLACE.size
         now = time.monotonic()  # one clock for all processes of a machine; it begins anew with it
         with self._lock:
             fcntl.flock(self._file, fcntl.LOCK_EX)

@@ -25,6 +25,7 @@ from numbering.dicom.incoming.acceptors import Listening, Server, listening
 from numbering.dicom.incoming.access import Door
 from numbering.dicom.incoming.announce import announcement_contexts, announcement_handlers
 from numbering.dicom.incoming.limits import Pace, Slots, Watermark
+from numbering.dicom.incoming.lobby import Lobby, Visit
 from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.outgoing.commitment import commitment_contexts, commitment_handlers
 from numbering.dicom.part10 import IMPLEMENTATION_VERSION_NAME
@@ -40,6 +41,8 @@ VERIFICATION = "1.2.840.10008.1.1"
 MIB = 2**20
 POLL_SECONDS = 0.2
 """How soon a server that is told to end does so."""
+FEWEST_WAITING = 16
+"""One address may have so many connections without an association, however few associations it may have."""
 
 Context = tuple[str, Sequence[str]]
 """A SOP class and its transfer syntaxes."""
@@ -82,8 +85,9 @@ class Receiver:
                 settings.dicom_tls_client_certificates,
             )
         bound = handlers(settings, spool)
+        lobby = Lobby(_most_waiting(settings))
         self._servers = [
-            Server(self._ae, one, tls, bound, self._associate, settings)
+            Server(self._ae, one, tls, bound, self._associate, lobby, settings)
             for one, tls in ((sockets.plain, None), (sockets.tls, context))
             if one is not None
         ]
@@ -93,8 +97,8 @@ class Receiver:
         self._rules.trail.started("receive")
         log.info("receiver started", ae_title=settings.ae_title, host=settings.host, **self.ports)
 
-    def _associate(self, peer: str) -> Association:
-        return AcceptedAssociation(self._ae, self._rules, peer)
+    def _associate(self, peer: str, visit: Visit) -> Association:
+        return AcceptedAssociation(self._ae, self._rules, peer, visit)
 
     @property
     def associations(self) -> list[Association]:
@@ -171,6 +175,10 @@ def _rules(settings: Settings, spool: Spool) -> Rules:
         maximum_pdu_bytes=settings.maximum_pdu_bytes,
         trail=trail(settings),
     )
+
+
+def _most_waiting(settings: Settings) -> int:
+    return max(FEWEST_WAITING, min(settings.maximum_associations_per_peer, settings.maximum_associations))
 
 
 def _watermark(settings: Settings, spool: Spool) -> Watermark:

@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
@@ -94,6 +94,16 @@ class StoringProvider(DULServiceProvider):
         super().kill_dul()
         self._ring()
 
+    def end(self) -> None:
+        """Have the thread end, and wait for it; give back what it would have given back, if it could not start."""
+        self.kill_dul()
+        if self.ident is not None:
+            self.join()
+            return
+        self._close_bell()
+        if self.socket is not None:
+            self.socket.close()
+
     def stop_dul(self) -> bool:
         """Have the thread end if nothing is open any more; whether it has."""
         if self.state_machine.current_state == "Sta1":
@@ -105,6 +115,11 @@ class StoringProvider(DULServiceProvider):
         with self._bell_lock:
             if self._bell >= 0:
                 os.eventfd_write(self._bell, 1)
+
+    def _close_bell(self) -> None:
+        with self._bell_lock:
+            os.close(self._bell)
+            self._bell = -1
 
     # The thread
 
@@ -126,9 +141,9 @@ class StoringProvider(DULServiceProvider):
             if self.socket is not None:
                 self.socket._shutdown_socket()
         finally:
-            with self._bell_lock:
-                os.close(self._bell)
-                self._bell = -1
+            self._close_bell()
+            if self.assoc.requestor.primitive is None:
+                cast(Any, self.to_user_queue).put(None)  # or a request that cannot come any more would be waited for
             self.news.set()
 
     def _step(self) -> None:
