@@ -20,6 +20,7 @@ from numbering.jobs.serve import CannotStart, receive
 from numbering.settings import Settings
 from tests.archive import free_port
 from tests.films import make_film
+from tests.test_receive_limits import refused_so_far
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,11 @@ def test_a_handshake_that_never_ends_holds_up_nobody(
 
 def test_handshakes_under_way_are_counted_for_each_address(start: Start, ours: tuple[Files, Files, Files]) -> None:
     receiver, _ = start(maximum_associations=2, maximum_associations_per_peer=1, artim_seconds=60)
-    here = ("127.0.0.1", receiver.port)
+    here, before = ("127.0.0.1", receiver.port), refused_so_far("connections-of-peer")
     idle = [socket.create_connection(here, timeout=20) for _ in range(FEWEST_WAITING)]
     with socket.create_connection(here, timeout=5) as refused:
         assert refused.recv(1) == b""
+    assert refused_so_far("connections-of-peer") == before + 1
     with socket.create_connection(here, timeout=20, source_address=("127.0.0.2", 0)) as plain:
         client_context(ours[0].authorities).wrap_socket(plain, server_hostname="127.0.0.1").close()
     for connection in idle:
