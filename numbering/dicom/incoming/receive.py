@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
 
 from numbering.audit import trail
-from numbering.dicom.incoming.accept import STORAGE_CLASSES, SUCCESS
+from numbering.dicom.incoming.accept import STORAGE_CLASSES, SUCCESS, TRANSFER_SYNTAXES
 from numbering.dicom.incoming.acceptor import AcceptedAssociation, Rules
 from numbering.dicom.incoming.acceptors import Listening, Server, listening
 from numbering.dicom.incoming.access import Door
@@ -50,7 +50,7 @@ Context = tuple[str, Sequence[str]]
 
 def contexts() -> list[Context]:
     """All that is accepted. A further service adds its own here and its handlers in `handlers`."""
-    storage: list[Context] = [(storage, ALL_TRANSFER_SYNTAXES) for storage in STORAGE_CLASSES]
+    storage: list[Context] = [(storage, TRANSFER_SYNTAXES) for storage in STORAGE_CLASSES]
     answers: list[Context] = [(str(one.abstract_syntax), one.transfer_syntax) for one in commitment_contexts()]
     return [*storage, (VERIFICATION, _PLAIN), *announcement_contexts(), *answers]
 
