@@ -51,7 +51,7 @@ def fault(one: Judged) -> str:
 def draw_worst(judged: Sequence[Judged], numberings: Mapping[str, tuple[Bodies, Numbering]], file: Path) -> None:
     """The twenty scans with the most wrong names: truth on the left, our names on the right."""
     worst = sorted(judged, key=lambda one: (one.right.sum() - len(one.right), one.scan.name))[:20]
-    figure, axes = plt.subplots(2, 10, figsize=(20, 13))
+    figure, axes = plt.subplots(2, 10, figsize=(22, 13))
     for axis, one in zip(axes.flat, worst, strict=True):
         _spine(axis, one, *numberings[one.scan.name])
     figure.suptitle(
@@ -74,9 +74,9 @@ def _spine(axis: plt.Axes, one: Judged, bodies: Bodies, numbering: Numbering) ->
         bodies.centres, bodies.segments, numbering.levels, numbering.probabilities, strict=True
     ):
         seen = "".join(letter for letter, score in zip("CTL", scores, strict=True) if score > 0.2)
-        axis.text(32, place[2], f"{level or '–'} {sure:.2f}", fontsize=7, va="center")
-        axis.text(68, place[2], seen, fontsize=7, va="center", color=QUIET)
-    axis.set_xlim(-80, 85)
+        axis.text(52, place[2], f"{level or '–'} {sure:.2f}", fontsize=7, va="center")
+        axis.text(125, place[2], seen, fontsize=7, va="center", color=QUIET)
+    axis.set_xlim(-85, 150)
     axis.set_title(f"{one.scan.name}\n{fault(one)}", fontsize=7)
     axis.tick_params(labelsize=6)
 

@@ -37,6 +37,12 @@ class Scan:
     found: Detections
 
     @property
+    def collection(self) -> str:
+        """Which of VID's three collections the scan is from; empty where its source is not known."""
+        kinds = {"sub-": "VerSe", "PANCREAS": "Pancreas-CT", "CTC-": "CT Colonography", "1.3.6": "CT Colonography"}
+        return next((name for start, name in kinds.items() if self.patient.startswith(start)), "")
+
+    @property
     def has_l6(self) -> bool:
         """Whether the truth names a sixth lumbar vertebra."""
         return Level.L6 in self.levels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbering.enumeration.solver import Numbering
 from numbering.errors import ReasonCode
 
-LEAST_CONFIDENCE = 0.94
+LEAST_CONFIDENCE = 0.91
 """Below this the learnt likelihoods abstain: on about one spine in ten of those they were validated on (docs)."""
 AMBIGUOUS = 0.2
 """An alternative this likely is named as the reason."""

@@ -1,11 +1,11 @@
-"""Sums over all paths, in log space: forward, backward, marginals, and the best path.
+"""Sums over all paths, in log space: forward and backward, for probabilities and for best paths.
 
-The same recursion serves three ends. With log-sum-exp it gives probabilities; with the maximum it gives best paths.
+The same recursion serves both: with log-sum-exp it gives probabilities, with the maximum it gives best paths. They
+share most of their work, so one pass does both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numbering.enumeration.trellis import Array, Static, Trellis
 
 UNDERFLOW = -1e300
 """Stands for ``-inf`` where one is subtracted from another."""
+SUM, BEST = 0, 1
 
 
 @dataclass(frozen=True)
@@ -32,29 +33,19 @@ class _Ends:
         state, first, group = np.unique(states[order], return_index=True, return_inverse=True)
         return cls(order, first, group, state)
 
+    def joined(self, weights: Array) -> Array:
+        """Weights ``(2, d, s, e)`` over each group of edges ``(2, s, groups)``: log of the sum, and the greatest."""
+        joined: Array = np.maximum.reduceat(weights.max(1), self.first, axis=2)
+        floor = np.maximum(joined[SUM], UNDERFLOW)
+        scaled = np.exp(weights[SUM] - floor[:, self.group]).sum(0)
+        joined[SUM] = np.log(np.add.reduceat(scaled, self.first, axis=1)) + floor
+        return joined
 
-@dataclass(frozen=True)
-class Semiring:
-    """How weights of several ways are joined: ``(d, s, e)`` into groups of edges ``(s, groups)``, and two arrays."""
-
-    over_groups: Callable[[_Ends, Array], Array]
-    joined: Callable[[Array, Array], Array]
-
-
-def _log_sum(ends: _Ends, weights: Array) -> Array:
-    highest = np.maximum(np.maximum.reduceat(weights.max(0), ends.first, axis=1), UNDERFLOW)
-    scaled = np.exp(weights - highest[:, ends.group]).sum(0)
-    total: Array = np.log(np.add.reduceat(scaled, ends.first, axis=1)) + highest
-    return total
-
-
-def _highest(ends: _Ends, weights: Array) -> Array:
-    best: Array = np.maximum.reduceat(weights.max(0), ends.first, axis=1)
-    return best
-
-
-SUM = Semiring(_log_sum, np.logaddexp)
-BEST = Semiring(_highest, np.maximum)
+    def add(self, sums: Array, weights: Array) -> None:
+        """Join these ways ``(2, d, s, e)`` to what is in ``sums`` ``(2, s, k)`` already."""
+        joined = self.joined(weights)
+        sums[SUM][:, self.state] = np.logaddexp(sums[SUM][:, self.state], joined[SUM])
+        sums[BEST][:, self.state] = np.maximum(sums[BEST][:, self.state], joined[BEST])
 
 
 @dataclass(frozen=True)
@@ -79,45 +70,44 @@ class Recursion:
         self.static = static
         self.into, self.out_of = _Ends.of(static.graph.target), _Ends.of(static.graph.source)
 
+    def sums(self, trellis: Trellis) -> tuple[Sums, Sums]:
+        """Over all paths, and of the best path."""
+        forward, backward = self.forward(trellis), self.backward(trellis)
+        return Sums(forward[SUM], backward[SUM]), Sums(forward[BEST], backward[BEST])
+
     @np.errstate(divide="ignore")
-    def forward(self, trellis: Trellis, semiring: Semiring) -> Array:
-        """``(n, s, k)``, see `Sums`."""
+    def forward(self, trellis: Trellis) -> Array:
+        """``(2, n, s, k)``, see `Sums`."""
         static, count = self.static, len(trellis)
-        sums = np.empty((count, len(static.log_scales), static.graph.states))
-        source = static.graph.source[self.into.order]
-        steps = trellis.step[..., self.into.order]
+        sums = np.empty((2, count, len(static.log_scales), static.graph.states))
         start = static.start + static.log_scales[:, None]
         for j in range(count):
-            here = trellis.before[j] + start
-            reach = min(j, steps.shape[1])
-            if reach and len(source):
-                came = semiring.over_groups(self.into, sums[j - reach : j][::-1][..., source] + steps[j, :reach])
-                here[:, self.into.state] = semiring.joined(here[:, self.into.state], came)
-            sums[j] = here + trellis.true[j]
+            sums[:, j] = trellis.before[j] + start
+            reach = min(j, trellis.step.shape[1])
+            if reach and len(static.edge):
+                # Edges are sorted by their target.
+                came = sums[:, j - reach : j][:, ::-1][..., static.graph.source]
+                self.into.add(sums[:, j], came + trellis.step[j, :reach])
+            sums[:, j] += trellis.true[j]
         return sums
 
     @np.errstate(divide="ignore")
-    def backward(self, trellis: Trellis, semiring: Semiring) -> Array:
-        """``(n, s, k)``, see `Sums`."""
+    def backward(self, trellis: Trellis) -> Array:
+        """``(2, n, s, k)``, see `Sums`."""
         static, count = self.static, len(trellis)
-        sums = np.empty((count, len(static.log_scales), static.graph.states))
+        sums = np.empty((2, count, len(static.log_scales), static.graph.states))
         ahead = np.empty_like(sums)
         target = static.graph.target[self.out_of.order]
         steps = trellis.step[..., self.out_of.order]
         for j in range(count - 1, -1, -1):
-            sums[j] = trellis.after[j] + static.end
+            sums[:, j] = trellis.after[j] + static.end
             reach = min(count - 1 - j, steps.shape[1])
-            if reach and len(target):
+            if reach and len(static.edge):
                 below = np.arange(j + 1, j + 1 + reach)
-                ways = ahead[j + 1 : j + 1 + reach][..., target] + steps[below, below - j - 1]
-                went = semiring.over_groups(self.out_of, ways)
-                sums[j][:, self.out_of.state] = semiring.joined(sums[j][:, self.out_of.state], went)
-            ahead[j] = sums[j] + trellis.true[j]
+                went = ahead[:, j + 1 : j + 1 + reach][..., target]
+                self.out_of.add(sums[:, j], went + steps[below, below - j - 1])
+            ahead[:, j] = sums[:, j] + trellis.true[j]
         return sums
-
-    def sums(self, trellis: Trellis, semiring: Semiring) -> Sums:
-        """Both."""
-        return Sums(self.forward(trellis, semiring), self.backward(trellis, semiring))
 
     def log_total(self, trellis: Trellis, forward: Array) -> float:
         """Log of the summed weight of all paths, that of no vertebra at all included."""

@@ -15,7 +15,7 @@ NONE = -1
 def best_path(recursion: Recursion, trellis: Trellis, best: Sums) -> NDArray[np.intp]:
     """The state of each candidate on the likeliest path (`NONE` where spurious), jointly with the patient's scale.
 
-    ``best`` are the sums with `BEST`.
+    ``best`` are the sums of the best path.
     """
     through = best.through
     if not len(trellis) or through.max() < trellis.nothing:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from numbering.anatomy import Level, Variant
 from numbering.enumeration.evidence import Evidence
-from numbering.enumeration.forward_backward import BEST, SUM, Recursion, Sums
+from numbering.enumeration.forward_backward import SUM, Recursion, Sums
 from numbering.enumeration.graph import LEVELS
 from numbering.enumeration.model import SpineModel
 from numbering.enumeration.paths import NONE, best_different_path, best_path, log_weight
@@ -65,7 +65,7 @@ class Solver:
         """The likeliest numbering of these candidates. No candidate, or none that is a vertebra, gives no name."""
         order = evidence.head_to_foot()
         trellis = Trellis.of(self.static, _sorted(evidence, order))
-        sums, best = self.recursion.sums(trellis, SUM), self.recursion.sums(trellis, BEST)
+        sums, best = self.recursion.sums(trellis)
         total = self.recursion.log_total(trellis, sums.forward)
         path = best_path(self.recursion, trellis, best)
         different = best_different_path(self.recursion, trellis, best, path)
@@ -91,7 +91,7 @@ class Solver:
     def log_evidence(self, evidence: Evidence) -> float:
         """Log of the summed weight of all paths."""
         trellis = Trellis.of(self.static, _sorted(evidence, evidence.head_to_foot()))
-        return self.recursion.log_total(trellis, self.recursion.forward(trellis, SUM))
+        return self.recursion.log_total(trellis, self.recursion.forward(trellis)[SUM])
 
     def _columns(self, path: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.where(path == NONE, NONE, self.static.graph.level[path])
