@@ -25,7 +25,7 @@ MOST_BODIES = 64
 
 @dataclass(frozen=True)
 class Lowest:
-    """Probability of each body to be L5 and the lowest, to be L6 and the lowest; and that none of them is the lowest."""
+    """Probability of each body to be L5 and the lowest, to be L6 and the lowest; and that none is the lowest."""
 
     l5: tuple[float, ...]
     l6: tuple[float, ...]
