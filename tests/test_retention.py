@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from numbering.jobs.store import reading, writing
 from numbering.settings import Settings
 from tests.films import SECRETS, uneven
 from tests.house import Clock, House, running_house
+from tests.logged import logged
 from tests.postgres import temporary_postgres
 
 GIB = 2**30
@@ -502,17 +504,14 @@ def test_many_files_go_in_small_batches(house: House, wall: Clock, monkeypatch: 
     assert received(house) == set()
 
 
-def test_what_was_removed_is_logged_by_uid_and_bytes_alone(
-    house: House, wall: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_was_removed_is_logged_by_uid_and_bytes_alone(house: House, wall: Clock) -> None:
     size = finished(house, "1.2").stat().st_size
     days(wall, 31)
-    capsys.readouterr()
-    clean(house)
-    told = capsys.readouterr().out
-    assert "1.2" in told
-    assert f"freed_bytes={size}" in told
-    assert not any(secret in told for secret in SECRETS)
+    with logged() as told:
+        clean(house)
+    lines = [json.loads(line) for line in told.getvalue().splitlines()]
+    assert any(line.get("freed_bytes") == size and "1.2" in line.values() for line in lines), lines
+    assert not any(secret in told.getvalue() for secret in SECRETS)
 
 
 def test_announcements_of_what_never_came_are_forgotten_after_a_week(house: House, wall: Clock) -> None:
