@@ -16,6 +16,7 @@ DICOM = {"pydicom", "pynetdicom", "highdicom", "gdcm"}
 NETWORKS = {"torch", "openvino", "ultralytics", "torchvision", "cv2"}
 LIGHT = [
     "numbering.anatomy",
+    "numbering.enumeration",
     "numbering.errors",
     "numbering.geometry",
     "numbering.pipelines",
