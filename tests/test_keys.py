@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from numbering import durable
 from numbering.audit.journal import Journal
 from numbering.cli import app
-from numbering.dicom.incoming import durable
 from numbering.web.keys import Keys, NoSuchName, Scope
 from tests.web import RunningWeb, running_web
 

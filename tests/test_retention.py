@@ -12,9 +12,9 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
+from numbering import durable
 from numbering.audit import trail
 from numbering.audit.journal import files
-from numbering.dicom.incoming import durable
 from numbering.dicom.incoming.announced import Announcements
 from numbering.dicom.incoming.spool import Kept
 from numbering.dicom.part10 import compose, split

@@ -13,7 +13,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
-from numbering.dicom.incoming import durable
+from numbering import durable
 from numbering.dicom.incoming import journal as arrivals
 from numbering.dicom.incoming.journal import Journal
 from numbering.dicom.incoming.spool import Kept, Kind, Spool

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from numbering.dicom.incoming import durable
+from numbering import durable
 from numbering.dicom.incoming.spool import Kept, Spool
 from tests.films import make_film, uneven
 

@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from numbering.audit.key import key_of
+from numbering.durable import sync_folder
 
 LOCK_FILE = ".lock"
 LINE_LIMIT = 2**20
@@ -75,7 +76,7 @@ class Journal:
                 os.fsync(file.fileno())
                 self._end = _End(path, file.tell(), number, chain)
             if new:
-                _sync(self.folder)
+                sync_folder(self.folder)
 
     def records(self) -> Iterator[Record]:
         """All records, oldest first, each checked against the one before it.
@@ -110,7 +111,7 @@ class Journal:
             for path in due:
                 path.unlink()
             if due:
-                _sync(self.folder)
+                sync_folder(self.folder)
         return len(due)
 
     @contextmanager
@@ -164,11 +165,3 @@ def _last_line(path: Path) -> bytes:
         if len(whole) < len(tail):
             file.truncate(start + len(whole))
     return whole.rstrip(b"\n").rpartition(b"\n")[2]
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -49,6 +49,16 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant}
 
 
+class Claimable:
+    """Work that one worker at a time may hold (`numbering.jobs.claims`); an attempt is counted before it starts."""
+
+    attempts: Mapped[int] = mapped_column(default=0)
+    token: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(160))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+
+
 class SeriesRow(Base):
     """A series that is arriving or has arrived. One series UID in two studies is two series: they never mix.
 
@@ -115,7 +125,7 @@ class AnnouncedInstance(Base):
     announced_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 
-class Job(Base):
+class Job(Claimable, Base):
     """One piece of work: a part of a series, once per revision.
 
     ``part`` names what of the series it stands for (a pipeline, or the reason of a refusal and the view); ``state`` is
@@ -148,12 +158,7 @@ class Job(Base):
     predecessor_sr_uid: Mapped[str | None] = mapped_column(UID)
     superseded_by: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
 
-    attempts: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int] = mapped_column(default=3)
-    token: Mapped[int] = mapped_column(default=0)
-    worker: Mapped[str | None] = mapped_column(String(160))
-    lease_until: Mapped[datetime | None]
-    not_before: Mapped[datetime | None]
     rung_at: Mapped[datetime | None]
 
     result: Mapped[str | None] = mapped_column(Text)
@@ -196,7 +201,7 @@ class ObjectRow(Base):
     removal: Mapped[str | None] = mapped_column(WORD, index=True)
 
 
-class Delivery(Base):
+class Delivery(Claimable, Base):
     """One object on its way to one destination, by its name; ``answer`` is what the destination last said.
 
     ``attempts`` counts those in which the object met the destination. Where ``wants_commitment``, ``transaction_uid``
@@ -217,11 +222,6 @@ class Delivery(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     destination: Mapped[str] = mapped_column(String(255))
     state: Mapped[str] = mapped_column(WORD, default=DeliveryState.QUEUED.value)
-    attempts: Mapped[int] = mapped_column(default=0)
-    token: Mapped[int] = mapped_column(default=0)
-    worker: Mapped[str | None] = mapped_column(String(160))
-    lease_until: Mapped[datetime | None]
-    not_before: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(Text)
     wants_commitment: Mapped[bool] = mapped_column(default=False, server_default=false())
     transaction_uid: Mapped[str | None] = mapped_column(UID, index=True)
@@ -260,7 +260,7 @@ class Commitment(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Notice(Base):
+class Notice(Claimable, Base):
     """One event on its way to one webhook; ``body`` is what is sent, ``answer`` what became of the last attempt.
 
     No foreign key: what was told stays told when its job is cleared away.
@@ -275,11 +275,6 @@ class Notice(Base):
     job_id: Mapped[str] = mapped_column(String(36), index=True)
     body: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(WORD, default=DeliveryState.QUEUED.value)
-    attempts: Mapped[int] = mapped_column(default=0)
-    token: Mapped[int] = mapped_column(default=0)
-    worker: Mapped[str | None] = mapped_column(String(160))
-    lease_until: Mapped[datetime | None]
-    not_before: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -289,7 +284,7 @@ class Notice(Base):
         self.state = checked_delivery(DeliveryState(self.state), after).value
 
 
-class PriorRow(Base):
+class PriorRow(Claimable, Base):
     """The search for a study's priors (``kind`` search), or one study that is fetched as a prior (``kind`` fetch).
 
     A study with a ``fetch`` row counts as a prior until ``sent_at``, when somebody sent it to us by themselves. What
@@ -306,11 +301,6 @@ class PriorRow(Base):
     asked_by: Mapped[str] = mapped_column(UID, default="")
     """The study that it is fetched for, in whose files the patient is looked up; empty: a person asked."""
     state: Mapped[str] = mapped_column(WORD, index=True, default=PriorState.QUEUED.value)
-    attempts: Mapped[int] = mapped_column(default=0)
-    token: Mapped[int] = mapped_column(default=0)
-    worker: Mapped[str | None] = mapped_column(String(160))
-    lease_until: Mapped[datetime | None]
-    not_before: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(Text)
     objects: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import structlog
 
-from numbering.dicom.incoming import durable
+from numbering import durable
 from numbering.uids import checked_uid
 
 log = structlog.get_logger()

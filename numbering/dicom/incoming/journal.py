@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 from threading import Condition
 
-from numbering.dicom.incoming import durable
+from numbering import durable
 
 FULL_BYTES = 2**20
 """A journal of this length is closed and another begun, so that it can be removed some day."""

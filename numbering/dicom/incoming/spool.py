@@ -34,7 +34,7 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 
-from numbering.dicom.incoming import durable
+from numbering import durable
 from numbering.dicom.incoming.journal import Journal, Line, Reader
 from numbering.dicom.part10 import split
 from numbering.dicom.same import same_picture

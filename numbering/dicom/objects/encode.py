@@ -16,6 +16,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from numbering.dicom.objects.presentation import presentations
 from numbering.dicom.objects.report import report
+from numbering.durable import sync_folder
 from numbering.result import NumberingResult
 from numbering.uids import IMPLEMENTATION_CLASS_UID, checked_uid
 
@@ -103,8 +104,4 @@ def _write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
+from numbering.durable import sync_folder
 from numbering.uids import checked_uid
 
 KEPT_SECONDS = 30 * 86400.0
@@ -51,7 +52,7 @@ class CommitmentInbox:
     def expect(self, transaction_uid: str) -> None:
         """From now on answers to this transaction are kept. To be called before it is asked for."""
         (self._asked / checked_uid(transaction_uid, "Transaction UID (0008,1195)")).touch()
-        _sync(self._asked)
+        sync_folder(self._asked)
 
     def expects(self, transaction_uid: str) -> bool:
         """Whether this transaction was ever asked for."""
@@ -70,7 +71,7 @@ class CommitmentInbox:
             part.rename(self._answers / f"{stamp}-{answer.transaction_uid}.json")
         finally:
             part.unlink(missing_ok=True)
-        _sync(self._answers)
+        sync_folder(self._answers)
 
     def answers(self) -> list[Answer]:
         """What was kept and is not `done`, oldest first; a file that the disk has spoilt is put aside."""
@@ -105,11 +106,3 @@ def _read(file: Path) -> Answer | None:
     except (ValueError, LookupError, TypeError, AttributeError):
         file.rename(file.with_suffix(".spoilt"))
         return None
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
