@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from numbering.jobs.redis import redis_command, redis_url, socket_path
-from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect
 from numbering.settings import Settings
-from tests import stub_pipeline
-from tests.node import ROOT, RunningNode, wait_for
+from tests.node import ROOT, RunningNode, environment_in, wait_for
 from tests.postgres import temporary_postgres
 
 START = """
@@ -74,9 +72,7 @@ def running_apart(folder: Path, **settings: Any) -> Iterator[NodeInParts]:
             "delivery_retry_seconds": 0.2,
         }
         chosen = Settings(**{**options, **settings})
-        environment = environment_of(chosen)
-        del environment["NUMBERING_PARENT_PID"]
-        environment |= {stub_pipeline.RUNS: str(folder / "runs.txt"), "PYTHONPATH": str(ROOT)}
+        environment = environment_in(folder, chosen)
         log = folder / "node.log"
         python = [sys.executable, "-c", START]
         parts: list[subprocess.Popen[bytes]] = []

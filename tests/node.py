@@ -123,6 +123,13 @@ def processes_below(data: Path) -> set[int]:
     return found
 
 
+def environment_in(folder: Path, settings: Settings) -> dict[str, str]:
+    """The environment of a process of these settings that nobody supervises, with the stub's notes in this folder."""
+    environment = environment_of(settings)
+    del environment["NUMBERING_PARENT_PID"]
+    return environment | {stub_pipeline.RUNS: str(folder / "runs.txt"), "PYTHONPATH": str(ROOT)}
+
+
 @contextmanager
 def running_node(folder: Path, **settings: object) -> Iterator[RunningNode]:
     """Start a node with its data in this folder; stopped, whatever happens."""
@@ -137,9 +144,7 @@ def running_node(folder: Path, **settings: object) -> Iterator[RunningNode]:
         "delivery_retry_seconds": 0.2,
     }
     chosen = Settings(**{**options, **settings})
-    environment = environment_of(chosen)
-    del environment["NUMBERING_PARENT_PID"]
-    environment |= {stub_pipeline.RUNS: str(folder / "runs.txt"), "PYTHONPATH": str(ROOT)}
+    environment = environment_in(folder, chosen)
     log = folder / "node.log"
     with log.open("ab") as stderr:
         process = subprocess.Popen([sys.executable, "-c", START], env=environment, stderr=stderr, cwd=ROOT)

@@ -17,7 +17,7 @@ from numbering.dicom.part10 import DEFLATED, Part10, split
 from numbering.uids import InvalidUID, checked_uid
 
 LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
-STORAGE_CLASSES = (
+IMAGE_CLASSES = (
     uid.CTImageStorage,
     uid.EnhancedCTImageStorage,
     uid.MRImageStorage,
@@ -25,6 +25,10 @@ STORAGE_CLASSES = (
     uid.ComputedRadiographyImageStorage,
     uid.DigitalXRayImageStorageForPresentation,
     uid.DigitalXRayImageStorageForProcessing,
+)
+"""What a pipeline could number."""
+STORAGE_CLASSES = (
+    *IMAGE_CLASSES,
     uid.SecondaryCaptureImageStorage,
     uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,

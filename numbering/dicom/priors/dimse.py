@@ -21,7 +21,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from numbering.dicom.broken import BROKEN_DICOM
-from numbering.dicom.incoming.accept import OUT_OF_RESOURCES, SUCCESS
+from numbering.dicom.incoming.accept import IMAGE_CLASSES, OUT_OF_RESOURCES, SUCCESS
 from numbering.dicom.outgoing.association import NoAssociation, associate, leave
 from numbering.dicom.outgoing.destination import Destination, Outcome, Timeouts
 from numbering.dicom.part10 import compose
@@ -46,16 +46,8 @@ BUSY = frozenset({0xA700, 0xA701, 0xA702})
 """Out of resources (PS3.4 C.4.2.1.5): the peer may well be able to later."""
 WATCH_SECONDS = 0.2
 
-GET_CLASSES = (
-    uid.CTImageStorage,
-    uid.EnhancedCTImageStorage,
-    uid.MRImageStorage,
-    uid.EnhancedMRImageStorage,
-    uid.ComputedRadiographyImageStorage,
-    uid.DigitalXRayImageStorageForPresentation,
-    uid.DigitalXRayImageStorageForProcessing,
-)
-"""What may come by C-GET: images that a pipeline could number."""
+GET_CLASSES = IMAGE_CLASSES
+"""What may come by C-GET."""
 GET_SYNTAXES = (
     uid.ExplicitVRLittleEndian,
     uid.ImplicitVRLittleEndian,
