@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.latency import new_study
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from tests.archive import free_port
 from tests.service import RunningNode, running_node
 

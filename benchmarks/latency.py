@@ -35,7 +35,7 @@ from sqlalchemy import select
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
 from numbering.jobs.models import InstanceRow, Job, ObjectRow
 from numbering.jobs.store import connect, reading
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.pipelines import card_named
 from numbering.weights import registry
 from tests.archive import Archive, free_port, running_archive

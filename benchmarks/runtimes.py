@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from numbering.geometry import intersection_over_union
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.pipelines.ap_xray.cases import Case, cases
 from numbering.pipelines.ap_xray.detector import Detector, OpenVinoNetwork, TorchNetwork
 from numbering.pipelines.ap_xray.pipeline import ApXray

@@ -41,7 +41,7 @@ from benchmarks.faults.modality import Modality, as_new_study
 from numbering.jobs.models import Delivery, Job
 from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect, reading
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.settings import Settings
 from tests.archive import free_port, running_archive
 

@@ -20,7 +20,7 @@ from numbering.dicom.read import read_folder
 from numbering.jobs.overview import Row, overview
 from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.pictures import draw_film
 from numbering.settings import Settings
 

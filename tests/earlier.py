@@ -11,7 +11,7 @@ from pathlib import Path
 from pydicom import dcmread
 
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.uids import derived_uid
 from tests.archive import Archive, free_port, running_archive
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.pipelines.ap_xray import films as films_module
 from numbering.pipelines.ap_xray.cases import cases, layout_of
 from numbering.pipelines.ap_xray.dataset import write_yolo

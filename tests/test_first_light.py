@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from tests.archive import Archive, free_port, running_archive
 from tests.service import NODE_AE_TITLE, RunningNode, running_node
 

@@ -12,9 +12,9 @@ import pydicom
 import pytest
 
 from numbering.anatomy import Level, Variant
-from numbering.phantom import anatomy, bones, dicom, matter, patient, pose, preview, radiograph, truth
-from numbering.phantom.generate import generate
-from numbering.phantom.projection import Beam
+from numbering.phantom.old import anatomy, bones, dicom, matter, patient, pose, preview, radiograph, truth
+from numbering.phantom.old.generate import generate
+from numbering.phantom.old.projection import Beam
 
 SMALL = {"source": (0.0, -1000.0, 0.0), "detector_y": 100.0, "left": -110.0, "top": 110.0}
 SMALL |= {"pitch": 1.0, "rows": 220, "columns": 220}
@@ -226,7 +226,7 @@ def test_the_head_end_is_up_lungs_are_darker_than_the_abdomen() -> None:
             "columns": 80,
         }
     )
-    from numbering.phantom.tissue import SoftTissue
+    from numbering.phantom.old.tissue import SoftTissue
 
     soft = film.tissue(SoftTissue(skeleton, np.random.default_rng(0)), cell=4.0, step=10.0)
     lung, belly = (film.project(np.array([[-70.0, 0, skeleton.height(level)]]))[0].astype(int) for level in (14, 22))
@@ -282,7 +282,7 @@ def test_a_complete_patient_is_skipped_and_an_interrupted_one_is_made_again(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    monkeypatch.setattr("numbering.phantom.generate._write", lambda folder, sampled, fields: calls.append(folder.name))
+    monkeypatch.setattr("numbering.phantom.old.generate._write", lambda folder, sampled, fields: calls.append(folder.name))
     done: list[tuple[int, int]] = []
     arguments = {"seed": 7, "count": 1, "field_of_view": "lumbar", "anomaly": "L6"}
     generate(made.parent, **arguments, progress=lambda n, of: done.append((n, of)))

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from numbering.cli import app
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.pipelines.loaded import Pipelines
 from numbering.run import run
 from tests.films import SECRETS, make_film

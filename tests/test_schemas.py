@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from numbering.report import RunReport
 from numbering.run import Pipelines, run
 from tests.films import make_ct, make_film

@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from numbering.dicom.objects.encode import encode, object_bytes
-from numbering.phantom.generate import generate
+from numbering.phantom.old.generate import generate
 from tests.films import make_ct, make_film, uneven
 from tests.results import numbered, result_of
 from tests.tools import run

@@ -131,7 +131,7 @@ def phantom(
     field_of_view: Annotated[str, typer.Option(help="whole-spine or lumbar.")] = "lumbar",
 ) -> None:
     """Simulated patients as DICOM with exact truth (truth.json)."""
-    from numbering.phantom.generate import generate
+    from numbering.phantom.old.generate import generate
 
     try:
         with progress_bar("simulating") as progress:

@@ -1,19 +1,22 @@
-"""The sampled vertebrae stacked into a standing spine.
+"""Where everything of a sampled patient lies, standing or lying: frames and landmarks, pure numpy.
 
 Patient frame of the phantom, mm: x towards the patient's left, y towards the back, z up (so DICOM's LPS), origin at the
 middle of the upper endplate of S1. A vertebra's own frame has the same axes and its origin at the middle of its body.
+Landmarks come from the anatomy alone, whatever shape is drawn around them, so every view shares them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.phantom.patient import Patient, Vertebra
+from numbering.phantom.anatomy.patient import Patient, Vertebra
 
 Array = NDArray[np.float64]
+Posture = Literal["standing", "supine"]
 
 
 @dataclass(frozen=True)
@@ -27,40 +30,79 @@ class Frame:
         """Points ``(n, 3)`` of its own frame, in the patient's."""
         return np.asarray(own @ self.rotation.T + self.centre)
 
+    def own(self, points: Array) -> Array:
+        """Points ``(n, 3)`` of the patient's frame, in its own."""
+        return np.asarray((points - self.centre) @ self.rotation)
+
+
+def body_corners(vertebra: Vertebra) -> Array:
+    """Mid-sagittal ends of the endplates ``(4, 3)`` in its own frame: upper anterior, upper posterior, lower posterior,
+    lower anterior. Anterior is -y; the anterior and posterior heights differ, the endplates tilt by half of it each."""
+    size = vertebra.size
+    upper, lower = size.upper_depth / 2, size.lower_depth / 2
+    front, back = size.height_anterior / 2, size.height_posterior / 2
+    return np.array([[0, -upper, front], [0, upper, back], [0, lower, -back], [0, -lower, -front]])
+
+
+def body_edges(vertebra: Vertebra) -> Array:
+    """Lateral ends of the endplates ``(4, 3)`` in its own frame: upper right, upper left, lower left, lower right of
+    the *patient*."""
+    size = vertebra.size
+    upper, lower, half = size.upper_width / 2, size.lower_width / 2, size.height / 2
+    return np.array([[-upper, 0, half], [upper, 0, half], [lower, 0, -half], [-lower, 0, -half]])
+
 
 @dataclass(frozen=True)
 class Placed:
-    """A vertebra where it stands."""
+    """A vertebra where it lies."""
 
     vertebra: Vertebra
     frame: Frame
 
-    def corners(self) -> Array:
-        """Ends of the endplates in the coronal mid-plane ``(4, 3)``: upper right, upper left, lower left, lower right
-        of the *patient*, which is upper-left, upper-right, lower-right, lower-left of an AP film."""
-        size = self.vertebra.size
-        upper, lower, half = size.upper_width / 2, size.lower_width / 2, size.height / 2
-        own = np.array([[-upper, 0, half], [upper, 0, half], [lower, 0, -half], [-lower, 0, -half]])
-        return self.frame.place(own)
+    def sagittal_corners(self) -> Array:
+        """`body_corners` in the patient's frame ``(4, 3)``: a lateral film's four corners."""
+        return self.frame.place(body_corners(self.vertebra))
+
+    def coronal_corners(self) -> Array:
+        """`body_edges` in the patient's frame ``(4, 3)``: upper-left, upper-right, lower-right, lower-left of an AP
+        film (the patient's right is the image's left)."""
+        return self.frame.place(body_edges(self.vertebra))
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The spine in place, head to foot, and the sacrum under it."""
+    """The spine in place, head to foot, and the sacrum under it (frame: origin at the middle of S1's upper endplate,
+    z along the sacrum's axis upwards, square to that endplate)."""
 
     patient: Patient
+    posture: Posture
     vertebrae: tuple[Placed, ...]
     sacrum: Frame
 
-    def height(self, reference: float) -> float:
-        """z of the spine at an ordinal of the usual spine, mm (8 is T1, 19 is T12), whatever the variant."""
-        found = self.vertebrae
-        share = np.interp(reference, [4, 7.5, 19.5, 24], [0, *self._edges(), len(found) - 1])
-        return float(np.interp(share, np.arange(len(found)), [placed.frame.centre[2] for placed in found]))
+    def s1_corners(self) -> Array:
+        """Anterior and posterior end of the upper endplate of S1 in the mid-sagittal plane ``(2, 3)``."""
+        half = self.patient.sacrum.endplate_depth / 2
+        return self.sacrum.place(np.array([[0, -half, 0], [0, half, 0]]))
 
-    def midline(self, z: float | NDArray[np.floating]) -> tuple[Array, Array]:
+    def at(self, reference: float) -> Array:
+        """The spine's midline point ``(3,)`` at an ordinal *of the usual spine* (8 is T1, 19 T12, 24 L5, 25 S1),
+        whatever the variant: regions are stretched, so 23.0 is always the last but one lumbar-type vertebra."""
+        found = self.vertebrae
+        share = np.interp(reference, [2, 7.5, 19.5, 24], [0, *self._edges(), len(found) - 1])
+        if reference > 24:
+            below = self.sacrum.place(np.array([[0, 0, -15.0]]))[0]
+            last = found[-1].frame.centre
+            return np.asarray(last + (below - last) * min(reference - 24, 2))
+        centres = np.array([placed.frame.centre for placed in found])
+        return np.array([np.interp(share, np.arange(len(found)), centres[:, axis]) for axis in range(3)])
+
+    def height(self, reference: float) -> float:
+        """z of `at`."""
+        return float(self.at(reference)[2])
+
+    def midline(self, z: float | Array) -> tuple[Array, Array]:
         """x and y of the spine at a height."""
-        centres = np.array([placed.frame.centre for placed in self.vertebrae])[::-1]
+        centres = np.array([self.sacrum.centre, *(placed.frame.centre for placed in self.vertebrae[::-1])])
         return np.interp(z, centres[:, 2], centres[:, 0]), np.interp(z, centres[:, 2], centres[:, 1])
 
     def _edges(self) -> tuple[float, float]:
@@ -75,18 +117,3 @@ def rotation(forward: float, sideways: float, turn: float) -> Array:
     about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
     about_z = np.array([[np.cos(c), np.sin(c), 0], [-np.sin(c), np.cos(c), 0], [0, 0, 1]])
     return np.asarray(about_y @ about_x @ about_z)
-
-
-def stand(patient: Patient) -> Skeleton:
-    """Build the spine upwards from the sacrum: half a disc, a body, half a disc, each along its own lean."""
-    sacrum = Frame(np.zeros(3), rotation(patient.sacral_slope, 0.5 * patient.vertebrae[-1].sideways, 0))
-    top, axis_below = np.zeros(3), sacrum.rotation[:, 2]
-    placed: list[Placed] = []
-    for vertebra in reversed(patient.vertebrae):
-        turn = rotation(vertebra.forward, vertebra.sideways, vertebra.turn)
-        axis = turn[:, 2]
-        across = axis + axis_below
-        bottom = top + across / np.linalg.norm(across) * vertebra.size.disc_below
-        placed.append(Placed(vertebra, Frame(bottom + axis * vertebra.size.height / 2, turn)))
-        top, axis_below = bottom + axis * vertebra.size.height, axis
-    return Skeleton(patient, tuple(reversed(placed)), sacrum)

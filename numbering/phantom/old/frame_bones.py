@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from numbering.phantom.anatomy import reference, rib_reach
-from numbering.phantom.bones import X, Y, Z
-from numbering.phantom.matter import CORTEX, TRABECULAR, Array, Cloud, merged, sheet, tube
-from numbering.phantom.pose import Placed, Skeleton
+from numbering.phantom.old.anatomy import reference, rib_reach
+from numbering.phantom.old.bones import X, Y, Z
+from numbering.phantom.old.matter import CORTEX, TRABECULAR, Array, Cloud, merged, sheet, tube
+from numbering.phantom.old.pose import Placed, Skeleton
 
 THORAX_FORWARD = 62.0
 """How far the middle of the thorax lies in front of the spine, mm."""

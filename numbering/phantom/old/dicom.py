@@ -10,8 +10,8 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from numbering.phantom.patient import Patient
-from numbering.phantom.radiograph import BITS, WHITE, Exposure
+from numbering.phantom.old.patient import Patient
+from numbering.phantom.old.radiograph import BITS, WHITE, Exposure
 from numbering.uids import IMPLEMENTATION_CLASS_UID, derived_uid
 
 MANUFACTURER = "numbering phantom"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbering.phantom.matter import CORTEX, TRABECULAR, Array, Cloud, disc, merged, tube
-from numbering.phantom.patient import Vertebra
-from numbering.phantom.pose import Placed
+from numbering.phantom.old.matter import CORTEX, TRABECULAR, Array, Cloud, disc, merged, tube
+from numbering.phantom.old.patient import Vertebra
+from numbering.phantom.old.pose import Placed
 
 X, Y, Z = np.eye(3)
 BODY_EXPONENT = 2.3

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from numbering.phantom.truth import TrueImage
+from numbering.phantom.old.truth import TrueImage
 
 HEIGHT = 1200
 CORNERS, LOWEST, BOX = (90, 200, 255), (255, 170, 60), (110, 110, 160)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
-from numbering.phantom import bones, frame_bones, tissue
-from numbering.phantom.matter import Array, Cloud, merged
-from numbering.phantom.pose import Skeleton
-from numbering.phantom.projection import Beam, Film
+from numbering.phantom.old import bones, frame_bones, tissue
+from numbering.phantom.old.matter import Array, Cloud, merged
+from numbering.phantom.old.pose import Skeleton
+from numbering.phantom.old.projection import Beam, Film
 
 FieldOfView = Literal["whole-spine", "lumbar"]
 FIELDS_OF_VIEW: tuple[FieldOfView, ...] = ("whole-spine", "lumbar")

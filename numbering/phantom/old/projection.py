@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
-from numbering.phantom.matter import WATER, Array, Cloud
-from numbering.phantom.tissue import Gas, SoftTissue
+from numbering.phantom.old.matter import WATER, Array, Cloud
+from numbering.phantom.old.tissue import Gas, SoftTissue
 
 Film = NDArray[np.float32]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.phantom.anatomy import rib_reach
-from numbering.phantom.frame_bones import THORAX_FORWARD
-from numbering.phantom.matter import WATER, Array, Cloud, tube
-from numbering.phantom.pose import Skeleton
+from numbering.phantom.old.anatomy import rib_reach
+from numbering.phantom.old.frame_bones import THORAX_FORWARD
+from numbering.phantom.old.matter import WATER, Array, Cloud, tube
+from numbering.phantom.old.pose import Skeleton
 
 Field = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from numbering.anatomy import USUAL, Level, Variant
-from numbering.phantom.anatomy import SACRAL_SLOPE, Size, mean_size, mean_tilt, reference, rib_reach
+from numbering.phantom.old.anatomy import SACRAL_SLOPE, Size, mean_size, mean_tilt, reference, rib_reach
 
 ANOMALIES = ("none", "L4", "L6", "T11", "T13", "scoliosis", "short-rib-12", "lumbar-rib")
 """What ``anomaly`` may name. ``None`` (not named) draws the usual spine, mostly straight."""

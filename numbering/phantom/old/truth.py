@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from numbering.phantom.pose import Skeleton
-from numbering.phantom.radiograph import Exposure, outlines
+from numbering.phantom.old.pose import Skeleton
+from numbering.phantom.old.radiograph import Exposure, outlines
 
 FILE_NAME = "truth.json"
 Pair = tuple[float, float]

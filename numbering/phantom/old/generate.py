@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from numbering.phantom import dicom, patient, pose, preview, radiograph, truth
+from numbering.phantom.old import dicom, patient, pose, preview, radiograph, truth
 
 VIEWS = ("ap",)
 """The views that can be simulated."""

@@ -1,0 +1,1 @@
+"""Simulated images as DICOM objects."""
