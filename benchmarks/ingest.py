@@ -29,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -360,7 +361,7 @@ def endurance(associations: int, minutes: float, folder: Path) -> dict[str, Any]
                 one = sender(receiver, files, "+II")
                 _, said = one.communicate()
                 if one.returncode:
-                    failures.append(said[-300:])
+                    failures.append(f"exit {one.returncode}, after {time.monotonic() - began:.0f} s: {said[-300:]}")
                 done[number] += len(files)
 
         threads = [threading.Thread(target=modality, args=(number,)) for number in range(associations)]
@@ -371,17 +372,21 @@ def endurance(associations: int, minutes: float, folder: Path) -> dict[str, Any]
             discard(receiver)
         seconds = time.monotonic() - began
     log = (folder / "numbering" / "log").read_text()
-    errors = sum('"level": "error"' in line or '"level": "warning"' in line for line in log.splitlines())
+    warnings = Counter(
+        f"{told['event']} {told.get('reason', '')}".strip()
+        for told in map(json.loads, filter(None, log.splitlines()))
+        if told["level"] in ("warning", "error", "critical")
+    )
     print(
         f"{sum(done)} instances, {associations} associations, {seconds:.0f} s: {sum(done) / seconds:.0f} a second; "
-        f"{len(failures)} senders failed, {errors} warnings in the log, at most {memory.peak_mib:.0f} MiB"
+        f"{len(failures)} senders failed, {warnings.total()} warnings in the log, at most {memory.peak_mib:.0f} MiB"
     )
     return {
         "associations": associations,
         "seconds": round(seconds),
         "instances": sum(done),
         "failures": failures,
-        "warnings": errors,
+        "warnings": dict(warnings),
         "peak_mib": round(memory.peak_mib, 1),
     }
 
