@@ -1,4 +1,4 @@
-"""The same patient some years later: discs degenerate and sink, bone thins, calcium and fat grow. Levels never change."""
+"""The same patient some years later: discs degenerate and sink, bone thins, calcium and fat grow. Levels stay."""
 
 from __future__ import annotations
 

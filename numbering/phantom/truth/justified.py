@@ -63,7 +63,9 @@ def justify(vertebrae: Sequence[Seen], *, sacrum_in_view: bool) -> Justified:
     by_rib = _from_rib(run) if "last-rib" in anchors else None
     by_sacrum = _from_sacrum(run) if "sacrum" in anchors else None
     if by_rib:
-        return _conclusion("presumed-by-last-rib", anchors, run, by_rib, by_sacrum or _short_rib(run))
+        others = [by_sacrum, _short_rib(run), _transitional(run) if by_sacrum else None]
+        differing = [other for other in others if other is not None and other.levels != by_rib.levels]
+        return _conclusion("presumed-by-last-rib", anchors, run, by_rib, differing[0] if differing else None)
     if by_sacrum:
         return _conclusion("presumed-by-sacrum", anchors, run, by_sacrum, _transitional(run))
     return _conclusion("region-only", anchors, run, None, None)
@@ -100,8 +102,8 @@ def _from_rib(run: Sequence[Seen], shift: int = 0) -> Reading | None:
 
 
 def _from_sacrum(run: Sequence[Seen], shift: int = 0) -> Reading | None:
-    """L5 is the lowest lumbar-type vertebra (``shift`` 1: the one above it)."""
-    return _named(run, len(run) - 1 - shift, _usual(Level.L5))
+    """L5 is the lowest lumbar-type vertebra (``shift`` 1: the one above it, and the lowest is counted as S1)."""
+    return _named(run, len(run) - 1 - shift, _usual(Level.L5), Level.S1)
 
 
 def _short_rib(run: Sequence[Seen]) -> Reading | None:
@@ -121,16 +123,12 @@ def _usual(level: Level) -> int:
     return _USUAL.index(level)
 
 
-def _named(run: Sequence[Seen], anchor: int, place: int) -> Reading | None:
-    """Names of the usual spine when the vertebra at ``anchor`` stands at ``place`` of it; beyond L5 the sixth is L6."""
-    names = []
-    for index in range(len(run)):
-        at = place + index - anchor
-        if at < 0:
-            return None
-        beyond = at - _usual(Level.L5)
-        names.append(str(_USUAL[at]) if beyond <= 0 else "L6" if beyond == 1 else "S1")
-    return _reading(run, names)
+def _named(run: Sequence[Seen], anchor: int, place: int, sixth: Level = Level.L6) -> Reading | None:
+    """Names of the usual spine when the vertebra at ``anchor`` stands at ``place`` of it; below L5 comes ``sixth``."""
+    below_l5 = _usual(Level.L5) + 1
+    names = [*_USUAL[:below_l5], sixth, *(level for level in _USUAL[below_l5:] if level is not sixth)]
+    first = place - anchor
+    return _reading(run, [str(level) for level in names[first : first + len(run)]]) if first >= 0 else None
 
 
 def _reading(run: Sequence[Seen], names: Sequence[str]) -> Reading:
@@ -141,7 +139,4 @@ def _conclusion(
     basis: Basis, anchors: Collection[Anchor], run: Sequence[Seen], reading: Reading | None, other: Reading | None
 ) -> Justified:
     correct = None if reading is None else reading.levels == tuple(one.level for one in run)
-    alternative = None if other is None or reading is None or other.levels == reading.levels else other
-    return Justified(
-        basis=basis, anchors_in_view=tuple(anchors), reading=reading, alternative=alternative, correct=correct
-    )
+    return Justified(basis=basis, anchors_in_view=tuple(anchors), reading=reading, alternative=other, correct=correct)
