@@ -1,0 +1,32 @@
+"""The whole scene in painting order: what comes later lies over what came before."""
+
+from __future__ import annotations
+
+from numbering.phantom.pose import Skeleton
+from numbering.phantom.scene.body import body
+from numbering.phantom.scene.combine import overlaps
+from numbering.phantom.scene.grid import Bounds
+from numbering.phantom.scene.muscles import muscles
+from numbering.phantom.scene.structure import Structure
+from numbering.phantom.scene.trunk import trunk
+from numbering.phantom.shapes.source import ShapeSource
+
+
+def scene(
+    skeleton: Skeleton, source: ShapeSource, seed: int = 0, *, region: Bounds | None = None, arms: bool = False
+) -> list[Structure]:
+    """Every structure of the patient, in painting order: body, muscles, organs, vessels, canal, bones.
+
+    ``seed`` draws what the anatomy leaves open (loops of bowel, bumps of organs). Structures outside ``region`` are
+    left out; those inside are the same as without it.
+    """
+    found: list[Structure] = [*body(trunk(skeleton)), *muscles(skeleton), *bones(skeleton, source)]
+    return [structure for structure in found if overlaps(structure.bounds, region)]
+
+
+def bones(skeleton: Skeleton, source: ShapeSource) -> list[Structure]:
+    """What the source of shapes gives."""
+    found = [*source.ribs(skeleton), *source.pelvis(skeleton), *source.sacrum(skeleton)]
+    for placed in skeleton.vertebrae:
+        found += source.vertebra(skeleton, placed)
+    return found

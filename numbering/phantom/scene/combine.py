@@ -1,0 +1,119 @@
+"""Solids made of other solids, and half spaces to cut them with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from numbering.phantom.scene.grid import Array, Bounds
+from numbering.phantom.scene.structure import Structure
+
+EVERYWHERE = np.array([[-1e4] * 3, [1e4] * 3])
+
+
+@dataclass(frozen=True, eq=False)
+class Both:
+    """What lies in all parts."""
+
+    label: int
+    parts: Sequence[Structure]
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box that the parts share."""
+        boxes = np.array([part.bounds for part in self.parts])
+        return np.stack([boxes[:, 0].max(0), boxes[:, 1].min(0)])
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """See `Structure`."""
+        return reduce(torch.maximum, (part.signed_distance(points) for part in self.parts))
+
+
+@dataclass(frozen=True, eq=False)
+class Either:
+    """What lies in any part."""
+
+    label: int
+    parts: Sequence[Structure]
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box around all parts."""
+        boxes = np.array([part.bounds for part in self.parts])
+        return np.stack([boxes[:, 0].min(0), boxes[:, 1].max(0)])
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """See `Structure`."""
+        return reduce(torch.minimum, (part.signed_distance(points) for part in self.parts))
+
+
+@dataclass(frozen=True, eq=False)
+class Without:
+    """One solid less another."""
+
+    label: int
+    whole: Structure
+    hole: Structure
+
+    @property
+    def bounds(self) -> Bounds:
+        """The whole's box."""
+        return self.whole.bounds
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """See `Structure`."""
+        return torch.maximum(self.whole.signed_distance(points), -self.hole.signed_distance(points))
+
+
+@dataclass(frozen=True, eq=False)
+class Shifted:
+    """A solid whose surface is moved outwards by ``by_mm`` (inwards where negative)."""
+
+    label: int
+    whole: Structure
+    by_mm: float
+
+    @property
+    def bounds(self) -> Bounds:
+        """The whole's box, moved too."""
+        return np.asarray(self.whole.bounds + np.array([[-1.0], [1.0]]) * max(self.by_mm, 0))
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """See `Structure`."""
+        return self.whole.signed_distance(points) - self.by_mm
+
+
+@dataclass(frozen=True, eq=False)
+class HalfSpace:
+    """All points with ``normal · point < offset``; the normal has length 1."""
+
+    normal: tuple[float, float, float]
+    offset: float
+    label: int = 0
+
+    @property
+    def bounds(self) -> Bounds:
+        """Everywhere."""
+        return EVERYWHERE
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """See `Structure`."""
+        x, y, z = points.unbind(-1)
+        a, b, c = self.normal
+        return x * a + y * b + z * c - self.offset
+
+
+def relabelled(structure: Any, label: int) -> Any:
+    """The same solid under another label."""
+    return replace(structure, label=label)
+
+
+def overlaps(bounds: Array, region: Array | None) -> bool:
+    """Whether two boxes meet; every box meets None."""
+    return region is None or bool((bounds[0] <= region[1]).all() and (region[0] <= bounds[1]).all())
