@@ -1,0 +1,194 @@
+"""What bones are made of: bars and drums as numbers in a row, and their signed distances for many points at once.
+
+Both kinds take ``values`` ``(primitives, n, 1)`` and ``points`` ``(3, primitives, points)`` mm, and give distances
+``(primitives, points)`` mm, negative inside, true near the surface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Array = NDArray[np.float64]
+Row = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One primitive of a bone.
+
+    ``blend`` is how far, mm, the seam with what came before is smoothed. Parts with ``carve`` are taken away after all
+    others were joined.
+    """
+
+    kind: Literal["bar", "drum"]
+    values: Row
+    blend: float = 2.5
+    carve: bool = False
+
+
+def _unit(vector: Array) -> Array:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
+
+
+def bar(
+    start: Sequence[float] | Array,
+    end: Sequence[float] | Array,
+    radius: float | tuple[float, float],
+    *,
+    across: Sequence[float] | Array = (1.0, 0.0, 0.0),
+    wide: float | tuple[float, float] = 0.0,
+    tall: float | tuple[float, float] = 0.0,
+    bow: Sequence[float] | Array = (0.0, 0.0, 0.0),
+    blend: float = 2.5,
+    carve: bool = False,
+) -> Part:
+    """A rounded, tapered, bowed bar from ``start`` to ``end``, which its round ends pass by ``radius``.
+
+    Its section is a rectangle of half sides ``wide`` (along ``across``, made square to the bar) and ``tall``, rounded
+    by ``radius``: all three at the start and at the end, or one number for both. ``bow`` is how far its middle leaves
+    the straight line. mm, own frame.
+    """
+    a, b = np.asarray(start, float), np.asarray(end, float)
+    length = max(float(np.linalg.norm(b - a)), 1e-3)
+    along = _unit(b - a) if length > 1e-3 else np.array([0.0, 0.0, 1.0])
+    first = np.asarray(across, float)
+    first = first - along * (first @ along)
+    if np.linalg.norm(first) < 1e-3:
+        first = np.cross(along, [0.0, 1.0, 0.0] if abs(along[1]) < 0.9 else [0.0, 0.0, 1.0])
+    first = _unit(first)
+    second = np.cross(along, first)
+    turn = np.stack([along, first, second])
+    bent = turn @ np.asarray(bow, float)
+    sides = [np.broadcast_to(np.asarray(side, float), 2) for side in (wide, tall, radius)]
+    ends = [number for pair in sides for number in (pair[0], pair[1] - pair[0])]
+    values = [*turn.ravel(), *(-turn @ a), length, *ends, *(4 * bent[1:])]
+    return Part("bar", tuple(float(value) for value in values), blend, carve)
+
+
+def ball(centre: Sequence[float] | Array, radius: float, *, blend: float = 2.5, carve: bool = False) -> Part:
+    """A ball."""
+    return bar(centre, centre, radius, blend=blend, carve=carve)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drum:
+    """A vertebral body: a waisted drum between two dished endplates, flat or hollow behind. mm, frame of the body.
+
+    ``tilt`` is the slope dz/dy of an endplate's plane, ``dish`` its concavity beyond the rim's plane (negative:
+    domed), ``hook`` how far its lateral rims rise (the uncinate processes), ``lip`` how far the rims flare out.
+    """
+
+    upper_width: float
+    lower_width: float
+    upper_depth: float
+    lower_depth: float
+    top: float
+    bottom: float
+    upper_tilt: float = 0.0
+    lower_tilt: float = 0.0
+    upper_dish: float = 1.5
+    lower_dish: float = 2.0
+    waist: float = 0.12
+    hollow: float = 1.5
+    """How far the middle of the hind wall lies before its sides."""
+    hook: float = 0.0
+    lower_hook: float = 0.0
+    widest: float = 0.08
+    """How far behind the middle the drum is widest, as a share of its depth."""
+    lip: float = 0.0
+    rounding: float = 1.6
+    """Radius of the rims."""
+    wedge: float = 0.0
+    """-1 … 1: height lost on the right (negative) or left (positive) side: 1 leaves nothing of that half."""
+
+
+def drum(shape: Drum, blend: float = 2.5) -> Part:
+    """A `Drum` as a part."""
+    order = (
+        shape.upper_width / 2,
+        shape.lower_width / 2,
+        shape.upper_depth / 2,
+        shape.lower_depth / 2,
+        shape.top,
+        shape.bottom,
+        shape.upper_tilt,
+        shape.lower_tilt,
+        shape.upper_dish,
+        shape.lower_dish,
+        shape.waist,
+        shape.hollow,
+        shape.hook,
+        shape.lower_hook,
+        shape.widest,
+        shape.lip,
+        shape.rounding,
+        shape.wedge,
+    )
+    return Part("drum", tuple(float(value) for value in order), blend)
+
+
+def bar_distance(values: Tensor, points: Tensor) -> Tensor:
+    """Distance to bars."""
+    u, v, w = torch.baddbmm(values[:, 9:12], values[:, :9].reshape(-1, 3, 3), points.transpose(0, 1)).unbind(1)
+    length = values[:, 12]
+    share = (u / length).clamp_(0, 1)
+    arch = share * (1 - share)
+    v = torch.addcmul(v, values[:, 19], arch, value=-1).abs_()
+    w = torch.addcmul(w, values[:, 20], arch, value=-1).abs_()
+    u = (u - length / 2).abs_().sub_(length / 2)
+    v -= torch.addcmul(values[:, 13], values[:, 14], share)
+    w -= torch.addcmul(values[:, 15], values[:, 16], share)
+    inside = torch.maximum(torch.maximum(u, v), w).clamp_(max=0)
+    outside = u.clamp_(min=0).square_().add_(v.clamp_(min=0).square_()).add_(w.clamp_(min=0).square_()).sqrt_()
+    return inside.add_(outside).sub_(torch.addcmul(values[:, 17], values[:, 18], share))
+
+
+def drum_distance(values: Tensor, points: Tensor) -> Tensor:
+    """Distance to drums."""
+    p = values.unbind(1)
+    x, y, z = points.unbind(0)
+    lean = (y.abs() - torch.maximum(p[2], p[3])).clamp_(min=0) * y.sign()  # planes end with the drum
+    level = y - lean
+    top, bottom = p[4] + p[6] * level, p[5] + p[7] * level
+    side = x / torch.maximum(p[0], p[1])
+    half = 0.5 * (1 + (p[17].abs() - p[17].sign() * side * 1.4).clamp(-1, 1))  # 0 where a half is missing
+    half = torch.where(p[17] == 0, torch.ones_like(half), half.clamp(min=0.02))
+    middle = (top + bottom) / 2
+    reach = (top - bottom) / 2 * half
+    share = ((z - middle) / reach.clamp(min=1)).clamp_(-1, 1)
+    square = share * share
+    waist = 1 - p[10] * (1 - square)
+    flare = p[15] * square * square * square
+    wide = ((p[0] + p[1]) / 2 + (p[0] - p[1]) / 2 * share) * waist + flare
+    deep = ((p[2] + p[3]) / 2 + (p[2] - p[3]) / 2 * share) * (0.35 + 0.65 * waist) + flare
+    shift = p[14] * 2 * deep
+    behind = y - shift
+    u = x / wide
+    back = deep - shift
+    bulge = p[11] * (u * u * (2.6 - u.abs() * 1.6)).clamp(max=1)
+    v = torch.where(behind > 0, behind / (back + bulge), behind / (deep + shift))
+    u2, v2 = u * u, v * v
+    blunt = torch.where(behind > 0, (u2 * u2 + v2 * v2).add_(1e-8).sqrt_(), u2 + v2 + 1e-8)
+    ratio = blunt.sqrt()
+    slope_u = torch.where(behind > 0, u2 * u / (ratio * ratio * ratio), u / ratio) / wide
+    slope_v = torch.where(behind > 0, v2 * v / (ratio * ratio * ratio) / (back + bulge), v / ratio / (deep + shift))
+    steep = (slope_u * slope_u + slope_v * slope_v).sqrt_().clamp_(min=0.5 / torch.maximum(p[0], p[2]))
+    around = (ratio - 1) / steep
+    dish = (1 - blunt.clamp(max=1)).square_()
+    hook = ((u.abs() - 0.55) / 0.4).clamp(0, 1).square_() * (v.clamp(-1, 1) + 0.6).clamp(0, 1)
+    above = z - middle - reach + p[8] * dish - p[12] * hook
+    below = middle - reach - z + p[9] * dish + p[13] * hook
+    cap = torch.maximum(above, below)
+    r = p[16]
+    near_a, near_c = (around + r).clamp(min=0), (cap + r).clamp(min=0)
+    return torch.maximum(around, cap).add_(r).clamp_(max=0) + (near_a * near_a + near_c * near_c).sqrt_() - r
+
+
+DISTANCE = {"bar": bar_distance, "drum": drum_distance}
