@@ -13,7 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from numbering.phantom.anatomy.morphometry import reference
 from numbering.phantom.anatomy.patient import Patient, Vertebra
+from numbering.phantom.anatomy.wedges import lower_wedge, upper_wedge
 
 Array = NDArray[np.float64]
 Posture = Literal["standing", "supine"]
@@ -117,3 +119,51 @@ def rotation(forward: float, sideways: float, turn: float) -> Array:
     about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
     about_z = np.array([[np.cos(c), np.sin(c), 0], [-np.sin(c), np.cos(c), 0], [0, 0, 1]])
     return np.asarray(about_y @ about_x @ about_z)
+
+
+_SUPINE_SHARE = ((20.0, 0.28), (21.0, 0.28), (22.0, 0.16), (23.0, 0.06), (24.0, 0.22))
+"""Which discs lose the lordosis that goes when a patient lies, by place on the usual spine [E]: with these the chords
+between centres bend as they do on CT."""
+_SUPINE_SLOPE = 0.45
+"""Share of the lost lordosis by which the sacral slope falls; the rest is taken up above [E]."""
+_SUPINE_KYPHOSIS = 4.0
+"""Degrees of kyphosis T1-T12 that go [E]."""
+_SUPINE_CURVE = 0.85
+"""What is left of coronal curves [E]."""
+
+
+def pose(patient: Patient, posture: Posture = "standing") -> Skeleton:
+    """The patient's spine in place: every vertebra stacked on the disc below it, from the sacrum up."""
+    loss = patient.supine_loss if posture == "supine" else 0.0
+    curve = _SUPINE_CURVE if posture == "supine" else 1.0
+    slope = patient.sacrum.slope - _SUPINE_SLOPE * loss
+    sacrum = Frame(np.zeros(3), rotation(slope, 0, 0))
+    top, normal = sacrum.centre, sacrum.rotation[:, 2]
+    forward_axis = -sacrum.rotation[:, 1]
+    placed: list[Placed] = []
+    for vertebra in patient.vertebrae[::-1]:
+        lain = _lain(reference(vertebra.level, patient.variant), loss) if posture == "supine" else 0.0
+        turned = rotation(vertebra.forward + lain, vertebra.sideways * curve, vertebra.turn * curve)
+        lower = turned @ _tilted(-lower_wedge(vertebra.size))
+        upper = turned @ _tilted(upper_wedge(vertebra.size))
+        along = normal + lower[:, 2]
+        height = (vertebra.disc.height_anterior + vertebra.disc.height_posterior) / 2
+        bottom = top + along / np.linalg.norm(along) * height + forward_axis * vertebra.slip_mm
+        half = vertebra.size.height / 2
+        centre = bottom + turned[:, 2] * half
+        placed.append(Placed(vertebra, Frame(centre, turned)))
+        top, normal, forward_axis = centre + turned[:, 2] * half, upper[:, 2], -upper[:, 1]
+    return Skeleton(patient, posture, tuple(placed[::-1]), sacrum)
+
+
+def _lain(place: float, loss: float) -> float:
+    """Degrees by which a vertebra at this place of the usual spine leans further to the front, lying."""
+    places, shares = np.array(_SUPINE_SHARE).T
+    lordosis = loss * (float(shares[places >= place - 0.01].sum()) if place > 19.5 else 1.0)
+    kyphosis = _SUPINE_KYPHOSIS * float(np.interp(place, [8, 19.5], [1, 0]))
+    return lordosis - _SUPINE_SLOPE * loss - kyphosis
+
+
+def _tilted(wedge: float) -> Array:
+    """Rotation of an endplate whose front lies higher by this angle."""
+    return rotation(-wedge, 0, 0)

@@ -105,6 +105,8 @@ class Sacrum:
     """Height of the iliac crests on the spine: 23.0 is the middle of L4 in the usual spine, 23.5 the disc below it."""
     squared: float = 0.0
     s1_s2_disc_mm: float = 0.0
+    castellvi: tuple[Castellvi, Castellvi] = ("none", "none")
+    """Of a lumbarised S1: right and left. ``none`` in the usual spine, whose S1 is the sacrum's."""
     hip_prosthesis: tuple[bool, bool] = (False, False)
 
 
@@ -157,6 +159,8 @@ class Patient:
     soft: SoftTissue
     rods: bool = False
     """Rods join the pedicle screws."""
+    supine_loss: float = 6.5
+    """Degrees of lordosis L1–S1 that go when the patient lies."""
 
     @property
     def lowest_lumbar(self) -> Vertebra:
