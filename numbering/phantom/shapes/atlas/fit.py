@@ -1,0 +1,43 @@
+"""Where the landmarks of a template must come to lie in a sampled vertebra."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbering.phantom.anatomy.patient import Vertebra
+from numbering.phantom.pose import body_corners, body_edges
+from numbering.phantom.shapes.atlas.landmarks import NAMES
+
+Array = NDArray[np.float64]
+AT = {name: index for index, name in enumerate(NAMES)}
+
+
+def targets(vertebra: Vertebra, found: Array) -> Array:
+    """Landmarks ``(len(NAMES), 3)`` of the sampled vertebra, given those found on the template.
+
+    Corners and edges are the anatomy's, so is what it gives of canal, pedicles and processes; the rest (how high a
+    process stands, how far a facet reaches) is the template's, in proportion.
+    """
+    size = vertebra.size
+    goal = np.vstack([body_corners(vertebra), body_edges(vertebra), np.zeros((len(NAMES) - 8, 3))])
+    wall, found_wall = goal[1:3, 1].mean(), found[1:3, 1].mean()
+    found_half = (found[AT["canal_left"], 0] - found[AT["canal_right"], 0]) / 2
+    found_height = float(np.linalg.norm(found[:2] - found[[3, 2]], axis=1).mean())
+    behind = size.canal_depth / (found[AT["canal_back"], 1] - found_wall)
+    spread = np.array([size.canal_width / 2 / found_half, behind, size.height / found_height])
+    goal[8:] = (found[8:] - [0, found_wall, 0]) * spread + [0, wall, 0]
+
+    for side, sign in (("right", -1.0), ("left", 1.0)):
+        half = size.canal_width / 2
+        goal[AT[f"canal_{side}"], 0] = sign * half
+        outer, top, bottom = (AT[f"pedicle_{side}_{name}"] for name in ("outer", "top", "bottom"))
+        middle = (goal[top, 2] + goal[bottom, 2]) / 2
+        goal[outer, 0] = sign * (half + size.pedicle_width)
+        goal[[top, bottom], 0] = sign * (half + size.pedicle_width / 2)
+        goal[top, 2], goal[bottom, 2] = middle + size.pedicle_height / 2, middle - size.pedicle_height / 2
+        goal[AT[f"transverse_{side}"], 0] = sign * size.transverse_span / 2
+    front = -(size.upper_depth + size.lower_depth) / 4
+    goal[AT["canal_back"], 0] = 0
+    goal[AT["spinous"], 1] = front + size.spinous_length
+    return goal

@@ -1,0 +1,85 @@
+"""A mesh made once into a template: signed distances and landmarks in its bone's own frame, kept in a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbering.phantom.shapes.atlas import landmarks, mesh
+from numbering.phantom.shapes.atlas.catalogue import Source
+from numbering.phantom.shapes.atlas.voxels import Lattice, signed_distance
+
+Array = NDArray[np.float64]
+
+METHOD = 1
+"""Part of the cache's key: raised when the making of templates changes."""
+
+PITCH_MM = 0.7
+
+
+@dataclass(frozen=True)
+class Template:
+    """``distance`` in mm and ``landmarks`` ``(n, 3)`` in the bone's own frame."""
+
+    distance: Lattice
+    landmarks: Array
+
+    def outline(self) -> Array:
+        """Some points ``(n, 3)`` within a few mm of the surface, on both sides, enough to bound it."""
+        z, y, x = np.nonzero(self.distance.values[::4, ::4, ::4] < 3)
+        return self.distance.origin + 4 * self.distance.pitch * np.stack([x, y, z], 1)
+
+
+def vertebra(source: Source, folder: Path, level: str, cache: Path) -> Template:
+    """The template of a level that the source has. Raises `AtlasError`."""
+    path = folder / source.folder / source.vertebrae[level]
+    shared = [other for other, file in source.vertebrae.items() if file == source.vertebrae[level]]
+    part = shared.index(level)
+
+    def make() -> Template:
+        whole = mesh.read(path, source.axes, source.scale)
+        bone = whole.largest_parts(len(shared))[part] if len(shared) > 1 else whole
+        framed = landmarks.find(bone, f"{path} ({level})")
+        distance = signed_distance(bone.moved(framed.centre, framed.rotation), PITCH_MM)
+        exact = framed.landmarks.copy()
+        exact[:8] = distance.onto_surface(exact[:8])
+        return Template(distance, exact)
+
+    return cached(cache, path, f"{source.axes} {source.scale} {part} of {len(shared)} {PITCH_MM}", make)
+
+
+def cached(cache: Path, path: Path, settings: str, make: Callable[[], Template]) -> Template:
+    """The template of a file, from the cache where the same bytes were read with the same settings before."""
+    if not path.is_file():
+        raise mesh.AtlasError(f"{path}: no such file; expected a mesh of the atlas, see docs/data.md for its source")
+    key = hashlib.sha256(path.read_bytes())
+    key.update(f" {METHOD} {settings}".encode())
+    kept = cache / f"{key.hexdigest()[:32]}.npz"
+    if kept.is_file():
+        with np.load(kept) as found:
+            lattice = Lattice(found["distance"].astype(np.float32), found["origin"], float(found["pitch"]))
+            return Template(lattice, found["landmarks"])
+    template = make()
+    cache.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=cache, suffix=".npz")
+    with os.fdopen(handle, "wb") as file:
+        lattice = template.distance
+        np.savez_compressed(
+            file,
+            distance=lattice.values.astype(np.float16),
+            origin=lattice.origin,
+            pitch=lattice.pitch,
+            landmarks=template.landmarks,
+        )
+    Path(name).replace(kept)
+    with np.load(kept) as found:
+        return Template(
+            Lattice(found["distance"].astype(np.float32), lattice.origin, lattice.pitch), template.landmarks
+        )
