@@ -1,0 +1,92 @@
+"""The scene as line integrals of soft tissue, fat, mineral and metal on the detector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from numbering.phantom.anatomy.patient import Patient
+from numbering.phantom.imaging.film.attenuation import filling, hard
+from numbering.phantom.imaging.film.frustum import Frustum, Window
+from numbering.phantom.imaging.film.geometry import Beam
+from numbering.phantom.imaging.film.projection import add_excess, blocked_shape, paint_soft
+from numbering.phantom.imaging.film.sampling import Sampling
+from numbering.phantom.imaging.film.smooth import enlarged, noise_volume
+from numbering.phantom.scene.labels import Label
+from numbering.phantom.scene.structure import Structure
+
+SHARP = frozenset(range(1, 29)) | {Label.METAL, Label.CEMENT, Label.CAGE, Label.CALCIFICATION}
+"""Labels that are worth the fine lattice."""
+
+
+def integrals(
+    structures: Sequence[Structure],
+    beam: Beam,
+    patient: Patient,
+    sampling: Sampling,
+    generator: torch.Generator,
+) -> Tensor:
+    """mm of each of `attenuation.BASIS` under every pixel ``(4, rows, columns)``, on the generator's device."""
+    soft = _soft(structures, beam, patient, sampling, generator)
+    total = torch.cat([soft, torch.zeros_like(soft)])
+    for sharp, factor, blocks in (
+        (True, sampling.fine, sampling.fine_blocks),
+        (False, sampling.middle, sampling.middle_blocks),
+    ):
+        frustum = Frustum(beam, beam.pitch * factor)
+        images: dict[int, Tensor] = {}
+        for structure in structures:
+            cell = frustum.cell_at(float(beam.depth(structure.bounds.mean(0)[None])[0]))
+            found = hard(structure.label, patient, cell) if (structure.label in SHARP) is sharp else None
+            if found:
+                channel, profile = found
+                if channel not in images:
+                    images[channel] = torch.zeros(blocked_shape(frustum, blocks), device=generator.device)
+                add_excess(structure, frustum, profile, blocks, images[channel])
+        for channel, image in images.items():
+            total[channel] += enlarged(image, factor, beam.rows, beam.columns)
+    return total
+
+
+def _soft(
+    structures: Sequence[Structure],
+    beam: Beam,
+    patient: Patient,
+    sampling: Sampling,
+    generator: torch.Generator,
+) -> Tensor:
+    frustum = Frustum(beam, beam.pitch * sampling.soft)
+    found = [
+        window
+        for structure in structures
+        if filling(structure.label, patient) and (window := frustum.window(structure.bounds))
+    ]
+    total = torch.zeros((2, beam.rows, beam.columns), device=generator.device)
+    if not found:
+        return total
+    rows, columns = frustum.shape
+    window = Window(0, rows, 0, columns, min(w.near for w in found) - 1, max(w.far for w in found) + 1)
+    volume = paint_soft(
+        structures, frustum, sampling.soft_step, lambda label: filling(label, patient), 3, window, generator.device
+    )
+    steps = volume.shape[1]
+    step = (window.far - window.near) / steps
+    cell = frustum.cell_at((window.near + window.far) / 2)
+    _unsettle(volume, (step, cell, cell), generator)
+    at = [torch.arange(n, dtype=torch.float32, device=generator.device) for n in (rows, columns)]
+    slant = frustum.directions(at[0][:, None].expand(-1, columns), at[1][None].expand(rows, -1)).norm(dim=-1)
+    for channel in range(2):
+        image = volume[channel].sum(0) * slant * step
+        total[channel] = enlarged(image, sampling.soft, beam.rows, beam.columns)
+    return total.clamp_min_(0)
+
+
+def _unsettle(volume: Tensor, voxel: tuple[float, float, float], generator: torch.Generator) -> None:
+    """Lets soft tissue and fat change places in uneven tissue: what bowel walls, folds and mesentery do to a film."""
+    for size_mm, share in ((22.0, 0.16), (8.0, 0.20)):
+        cells = (max(1.0, size_mm / voxel[0]), max(1.0, size_mm / voxel[1]), max(1.0, size_mm / voxel[2]))
+        change = noise_volume(tuple(volume.shape[1:]), cells, generator) * volume[2] * share  # type: ignore[arg-type]
+        volume[0] += change
+        volume[1] -= change * 0.6
