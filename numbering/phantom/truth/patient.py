@@ -58,6 +58,7 @@ class Truth(TruthModel):
     anomalies: tuple[str, ...]
     shapes: str = Field("procedural", description="source of the bones' shapes: procedural, or an atlas's name")
     flaws: tuple[str, ...] = Field((), description="what is missing or wrong in the headers, on request")
+    visits: int = Field(1, description="how many visits the record has; not every one holds every kind of study")
     squared_s1: float = Field(description="0…1: how far S1 looks like a lumbar body")
     vertebrae: tuple[TrueVertebra, ...] = Field(description="head to foot, from C2 to the lowest lumbar-type one")
     studies: tuple[TrueStudy, ...] = Field(description="in the order of time")
