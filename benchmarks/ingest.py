@@ -51,6 +51,7 @@ ROOT_UID = "1.2.826.0.1.3680043.10.1338"
 SLICES_OF_A_SERIES = 250
 SAMPLE_SECONDS = 0.25
 START_SECONDS = 60.0
+SETTLED_SECONDS = 30.0
 
 
 @dataclass
@@ -339,9 +340,15 @@ def long_run(instances: int, folder: Path) -> dict[str, Any]:
 
 
 def discard(receiver: Running) -> None:
-    """Delete what was received, so that long runs need no terabytes; folders and journals stay."""
+    """Delete what was received a while ago, so that long runs need no terabytes; folders and journals stay.
+
+    A file that was just written is left alone: its receiver has not answered yet, and may still look at it.
+    """
+    settled = time.time() - SETTLED_SECONDS
     for path in receiver.folder.rglob("*.dcm"):
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < settled:
+                path.unlink()
 
 
 def endurance(associations: int, minutes: float, folder: Path) -> dict[str, Any]:
