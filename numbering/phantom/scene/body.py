@@ -6,36 +6,74 @@ import numpy as np
 
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
-from numbering.phantom.scene.outline import COS, SIN
+from numbering.phantom.scene.outline import ANGLES, COS, SIN
+from numbering.phantom.scene.site import Site
 from numbering.phantom.scene.stack import Stack, stack
 from numbering.phantom.scene.structure import Structure
-from numbering.phantom.scene.trunk import Trunk
 
 SKIN_MM = 2.0
+_CREST = np.array([[48, 40, 0], [84, 10, 46], [108, -18, 44], [128, -48, 24], [130, -70, -2], [126, -82, -26]])
+_BRIM = np.array([[52, 34, -60], [62, 6, -60], [72, -10, -66], [84, -24, -82], [98, -36, -84], [110, -46, -84]])
+"""Edges of an average iliac wing, left, mm: gluteal muscles lie outside of it, iliacus inside."""
 
 
-def body(trunk: Trunk) -> list[Structure]:
+def body(site: Site) -> list[Structure]:
     """From outside: skin, fat, wall, and the fat in the cavity, each laid over the one before."""
+    trunk = site.trunk
     skin = trunk.skin()
     return [
         stack(Label.SKIN, trunk.z, trunk.middle, skin),
         stack(Label.FAT, trunk.z, trunk.middle, skin - SKIN_MM),
         stack(Label.MUSCLE, trunk.z, trunk.middle, trunk.muscle()),
-        cavity(trunk),
+        cavity(site),
     ]
 
 
-def cavity(trunk: Trunk) -> Stack:
-    """What the wall encloses."""
-    return stack(Label.FAT, trunk.z, trunk.middle, trunk.muscle() - wall_mm(trunk))
+def cavity(site: Site, inset_mm: float = 0.0, label: int = Label.FAT) -> Stack:
+    """What the wall encloses, from the pelvic floor to the upper opening of the thorax, less an inset."""
+    trunk = site.trunk
+    low, high = -125 * site.scale, site.z(8.2)
+    z = np.arange(low, high, 8.0)
+    middle = np.stack([trunk.at(z, trunk.middle[:, 0]), trunk.at(z, trunk.middle[:, 1])], 1)
+    rows = np.stack([trunk.at(z, row) for row in (trunk.muscle() - _wall_mm(site)).T], 1)
+    radius = np.stack(
+        [np.minimum(row, _wing(site, at, height)) for row, at, height in zip(rows, middle, z, strict=True)]
+    )
+    close = np.sqrt(np.clip((z - low) / 25, 0.02, 1)) * np.sqrt(np.clip((high - z) / 25, 0.02, 1))
+    return stack(label, z, middle, np.maximum(radius - inset_mm, 1.0) * close[:, None])
 
 
-def wall_mm(trunk: Trunk) -> Array:
-    """Thickness of the wall in each direction: rectus beside the white line in front, three layers at the side, and
-    only fascia behind, where the muscles of the back have structures of their own."""
+def _wall_mm(site: Site) -> Array:
+    """Thickness of the wall in each direction at each of the trunk's heights: rectus beside the white line in front,
+    three layers at the side, and only fascia behind, where the muscles of the back have structures of their own; in the
+    chest, ribs between muscles all around; in the pelvis thick."""
     across = np.abs(COS)
-    front = np.where(SIN < 0, 1.0, 0.0)
-    rectus = 9.0 * np.clip((across - 0.04) / 0.06, 0, 1) * np.clip((0.62 - across) / 0.1, 0, 1)
+    rectus = 9.0 * np.clip((across - 0.03) / 0.05, 0, 1) * np.clip((0.6 - across) / 0.08, 0, 1)
     flank = 18.0 * np.clip((across - 0.55) / 0.25, 0, 1)
-    behind = np.clip((across - 0.8) / 0.15, 0, 1) * 16.0 + 2.0
-    return np.broadcast_to(np.where(front > 0, np.maximum(rectus, flank) + 2.0, behind), (len(trunk.z), len(COS)))
+    behind = np.clip((across - 0.72) / 0.2, 0, 1) * 17.0 + 2.0
+    belly = np.where(SIN < 0, np.maximum(rectus, flank) + 2.0, behind) * site.scale
+    chest = np.where(SIN < 0, 14.0, np.clip((across - 0.3) / 0.4, 0, 1) * 14 + 2.0) * site.scale
+    pelvis = np.where(SIN < 0, 12.0 + 60 * across**3, 20 + 60 * across**2) * site.scale
+    z, scale = site.trunk.z, site.scale
+    upper = np.interp(z, [site.z(19), site.z(17)], [0, 1])[:, None]
+    lower = np.interp(z, [-110 * scale, -70 * scale], [1, 0])[:, None]
+    return belly * (1 - upper) * (1 - lower) + chest * upper + pelvis * lower
+
+
+def _wing(site: Site, middle: Array, z: float) -> Array:
+    """How far the cavity may reach before the iliac wings, in each direction; far where there is no wing."""
+    share = (z / site.scale - _BRIM[:, 2]) / (_CREST[:, 2] - _BRIM[:, 2])
+    held = (share >= 0) & (share <= 1)
+    limit = np.full(len(ANGLES), 1e3)
+    if held.sum() < 2:
+        return limit
+    points = (_BRIM + share[:, None] * (_CREST - _BRIM))[held, :2] * site.scale
+    for side in (-1, 1):
+        away = points * [side, 1] - middle
+        angle = np.unwrap(np.arctan2(away[:, 1], away[:, 0] * side))
+        order = np.argsort(angle)
+        own = np.where(side > 0, ANGLES, np.pi - ANGLES)
+        own = (own + np.pi) % (2 * np.pi) - np.pi
+        found = np.interp(own, angle[order], np.hypot(*away.T)[order], left=1e3, right=1e3)
+        limit = np.minimum(limit, found)
+    return limit

@@ -7,8 +7,8 @@ from numbering.phantom.scene.body import body
 from numbering.phantom.scene.combine import overlaps
 from numbering.phantom.scene.grid import Bounds
 from numbering.phantom.scene.muscles import muscles
+from numbering.phantom.scene.site import Site
 from numbering.phantom.scene.structure import Structure
-from numbering.phantom.scene.trunk import trunk
 from numbering.phantom.shapes.source import ShapeSource
 
 
@@ -20,7 +20,8 @@ def scene(
     ``seed`` draws what the anatomy leaves open (loops of bowel, bumps of organs). Structures outside ``region`` are
     left out; those inside are the same as without it.
     """
-    found: list[Structure] = [*body(trunk(skeleton)), *muscles(skeleton), *bones(skeleton, source)]
+    site = Site(skeleton, seed)
+    found: list[Structure] = [*body(site), *muscles(site), *bones(skeleton, source)]
     return [structure for structure in found if overlaps(structure.bounds, region)]
 
 

@@ -1,32 +1,235 @@
-"""The muscles that tell axial levels apart."""
+"""The muscles that tell axial levels apart, each fitted to its sampled cross-section at every height.
+
+Psoas: small and triangular beside L1–2, round and large by L4–5. Quadratus lumborum: its lateral edge moves from medial
+of the erector's (L1–2) to far lateral (L4). Erector spinae gives way to multifidus below L3. Iliacus: from the crest
+down. Places in mm of an average patient, relative to the middle of the vertebral body.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from numbering.phantom.pose import Skeleton
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
-from numbering.phantom.scene.outline import superellipse
-from numbering.phantom.scene.stack import Stack, stack
+from numbering.phantom.scene.outline import ANGLES, fit, reach, smoothed, superellipse
+from numbering.phantom.scene.site import SIDES, Site
+from numbering.phantom.scene.stack import DIRECTIONS, Stack, stack
 from numbering.phantom.scene.structure import Structure
 
-
-def muscles(skeleton: Skeleton) -> list[Structure]:
-    """Both psoas muscles."""
-    return [psoas(skeleton, side) for side in (-1, 1)]
+ROW_MM = 5.0
+_LUMBAR = (20, 21, 22, 23, 24)
 
 
-def psoas(skeleton: Skeleton, side: int) -> Stack:
-    """From the side of T12 down past the pelvic brim; round and large by L4–5."""
-    scale = skeleton.patient.scale
-    at = np.array([19.3, 20, 21, 22, 23, 24])
-    areas = np.array([30, *(100 * a for a in skeleton.patient.soft.psoas_cm2)])
-    z = np.array([skeleton.height(a) for a in at])
-    x, y = skeleton.midline(z)
-    across, deep = np.array([24, 27, 33, 39, 45, 52]) * scale, np.array([8, 8, 6, 2, -2, -12]) * scale
-    centre = np.stack([x + side * across, y + deep], 1)
-    low = np.array([-40.0, -100.0]) * scale
-    z, centre = np.append(z, low), np.vstack([centre, [[side * 62 * scale, -40], [side * 85 * scale, -62]]])
-    radius = np.sqrt(np.append(areas, areas[-1] * np.array([0.9, 0.5])) / np.pi)
-    label = Label.PSOAS_RIGHT if side < 0 else Label.PSOAS_LEFT
-    return stack(label, z, centre, superellipse(radius, radius))
+@dataclass(frozen=True)
+class Course:
+    """How a muscle runs: at ``ordinals`` (25 and more: S1, S2 …), its place beside and behind the middle of the body,
+    the shape of its section (length against width, turn in degrees, how triangular) and its area, cm²."""
+
+    ordinals: tuple[float, ...]
+    beside: tuple[float, ...]
+    behind: tuple[float, ...]
+    longer: tuple[float, ...]
+    turn: tuple[float, ...]
+    pointed: tuple[float, ...]
+    area: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A muscle's sections: heights, centres ``(n, 2)``, radii ``(n, DIRECTIONS)``."""
+
+    z: Array
+    centre: Array
+    radius: Array
+
+    def stack(self, label: int) -> Stack:
+        """As a structure."""
+        return stack(label, self.z, self.centre, self.radius)
+
+    def distance(self, x: Array, y: Array) -> Array:
+        """Radial distance from the section of the same row, of points ``(n, ...)``; positive outside."""
+        shape = (-1, *(1,) * (x.ndim - 1))
+        dx, dy = x - self.centre[:, 0].reshape(shape), y - self.centre[:, 1].reshape(shape)
+        direction = np.round(np.arctan2(dy, dx) * DIRECTIONS / (2 * np.pi)).astype(int) % DIRECTIONS
+        rows = np.arange(len(self.z)).reshape(shape)
+        return np.asarray(np.hypot(dx, dy) - self.radius[rows, direction])
+
+
+def muscles(site: Site) -> list[Structure]:
+    """Erector spinae, multifidus, quadratus, psoas and iliacus, right before left."""
+    found: list[Structure] = []
+    soft = site.soft
+    for side, right in zip(SIDES, (True, False), strict=True):
+        multifidus = fitted(site, side, _multifidus(soft.multifidus_cm2), _behind_lamina(site))
+        erector = fitted(site, side, _erector(soft.erector_cm2), _behind_processes(site, multifidus))
+        quadratus = fitted(site, side, _quadratus(soft.quadratus_cm2), _before_processes(site))
+        psoas = fitted(site, side, _psoas(soft.psoas_cm2), _beside_body(site, quadratus))
+        iliacus = fitted(site, side, _iliacus(soft.psoas_cm2), lambda x, y, z: np.full_like(x, 1.0))
+        found += [
+            erector.stack(Label.ERECTOR_RIGHT if right else Label.ERECTOR_LEFT),
+            multifidus.stack(Label.MULTIFIDUS_RIGHT if right else Label.MULTIFIDUS_LEFT),
+            iliacus.stack(Label.ILIACUS_RIGHT if right else Label.ILIACUS_LEFT),
+            quadratus.stack(Label.QUADRATUS_RIGHT if right else Label.QUADRATUS_LEFT),
+            psoas.stack(Label.PSOAS_RIGHT if right else Label.PSOAS_LEFT),
+        ]
+    return found
+
+
+Free = Callable[[Array, Array, Array], Array]
+"""``free(x, y, z)``: positive where a muscle may lie; mm patient frame, z ``(n, 1, 1)``."""
+
+
+def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
+    """The course of a muscle, its sections grown within the free space to the wanted areas."""
+    ends = [_height(site, ordinal) for ordinal in course.ordinals]
+    z = np.linspace(min(ends), max(ends), max(4, round((max(ends) - min(ends)) / ROW_MM) + 1))
+    order = np.argsort(ends)
+
+    def along(values: tuple[float, ...]) -> Array:
+        return np.asarray(PchipInterpolator(np.array(ends)[order], np.array(values, float)[order])(z))
+
+    beside, behind = along(course.beside) * site.scale, along(course.behind) * site.scale
+    centre = site.beside(z, side * beside, behind)
+    turn = along(course.turn) * side
+    shape = superellipse(np.sqrt(along(course.longer)), 1 / np.sqrt(along(course.longer)), 2.2, turn)
+    point = ANGLES - np.radians(90 + side * (turn * side + 30))[:, None]
+    shape = shape * (1 + along(course.pointed)[:, None] * np.cos(3 * point))
+    limit = reach(centre, lambda x, y: free(x, y, z[:, None, None]), 60 * site.scale)
+    radius = fit(shape, limit, along(course.area) * 100)
+    return Fitted(z, centre, fit(smoothed(radius), smoothed(limit), along(course.area) * 100))
+
+
+def _height(site: Site, ordinal: float) -> float:
+    return site.z(ordinal) if ordinal <= 24.5 else -(ordinal - 24.9) * 31 * site.scale
+
+
+def _psoas(areas: tuple[float, ...]) -> Course:
+    last = areas[-1]
+    return Course(
+        ordinals=(19.3, *_LUMBAR, 25, 26.5, 28, 30),
+        beside=(25, 29, 35, 41, 47, 54, 59, 68, 86, 100),
+        behind=(9, 10, 8, 4, -1, -10, -24, -62, -92, -92),
+        longer=(0.9, 0.85, 0.8, 0.8, 0.9, 0.95, 1, 1, 1.1, 1.1),
+        turn=(0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        pointed=(0.2, 0.2, 0.15, 0.07, 0.02, 0, 0, 0, 0, 0),
+        area=(0.1, *areas, 0.95 * last, 0.75 * last, 0.5 * last, 0.1),
+    )
+
+
+def _quadratus(areas: tuple[float, ...]) -> Course:
+    return Course(
+        ordinals=(19.2, *_LUMBAR, 24.4),
+        beside=(40, 44, 50, 59, 70, 64, 60),
+        behind=(22, 23, 23, 21, 17, 10, 8),
+        longer=(1.7, 1.8, 2.1, 2.6, 3.0, 2.2, 2),
+        turn=(-8, -10, -13, -16, -20, -30, -30),
+        pointed=(0,) * 7,
+        area=(0.1, *areas, 0.1),
+    )
+
+
+def _erector(areas: tuple[float, ...]) -> Course:
+    first, last = areas[0] / 16, areas[-1]
+    return Course(
+        ordinals=(8, 11, 14, 17, 19, *_LUMBAR, 25, 26, 27.5),
+        beside=(24, 27, 30, 34, 38, 41, 43, 45, 47, 45, 40, 36, 30),
+        behind=(34, 36, 38, 42, 44, 45, 45, 45, 44, 42, 44, 44, 42),
+        longer=(1.6, 1.7, 1.8, 1.9, 1.8, 1.7, 1.7, 1.7, 1.7, 1.8, 2, 2, 2),
+        turn=(0,) * 13,
+        pointed=(0,) * 13,
+        area=(4 * first, 5 * first, 7 * first, 10 * first, 14 * first, *areas, 0.6 * last, 0.3 * last, 0.1),
+    )
+
+
+def _multifidus(areas: tuple[float, ...]) -> Course:
+    first, last = areas[0] / 2, areas[-1]
+    return Course(
+        ordinals=(8, 14, 18, *_LUMBAR, 25, 26, 27.5),
+        beside=(11, 10, 10, 11, 12, 14, 17, 20, 20, 18, 14),
+        behind=(38, 40, 44, 48, 48, 47, 45, 43, 42, 42, 40),
+        longer=(0.8, 0.8, 0.8, 0.7, 0.75, 0.85, 0.95, 1.1, 1.3, 1.5, 1.5),
+        turn=(0,) * 11,
+        pointed=(0,) * 11,
+        area=(2.5 * first, 1.8 * first, 1.8 * first, *areas, 0.8 * last, 0.5 * last, 0.1),
+    )
+
+
+def _iliacus(psoas: tuple[float, ...]) -> Course:
+    size = psoas[-1] / 11.5
+    return Course(
+        ordinals=(23.9, 24.5, 25.5, 26.5, 27.5, 28.6),
+        beside=(92, 90, 84, 82, 86, 96),
+        behind=(-14, -14, -22, -40, -72, -88),
+        longer=(3, 4.5, 5, 4, 2, 1.3),
+        turn=(-52, -52, -52, -54, -50, -40),
+        pointed=(0,) * 6,
+        area=(0.1, 4 * size, 10 * size, 11 * size, 9 * size, 3 * size),
+    )
+
+
+def _own(site: Site, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
+    """Points relative to the middle of the body, turned with it."""
+    middle, turn = site.spine(z), site.turn(z)
+    dx, dy = x - middle[..., 0], y - middle[..., 1]
+    return dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
+
+
+def _beside_body(site: Site, quadratus: Fitted) -> Free:
+    scale = site.scale
+
+    def free(x: Array, y: Array, z: Array) -> Array:
+        across, behind = _own(site, x, y, z)
+        half = site.body_half(z) + 2
+        body = (np.hypot(across / half[..., 0], behind / half[..., 1]) - 1) * 15
+        process = half[..., 1] + 6 * scale - behind
+        return np.minimum(np.minimum(body, process), _outside(quadratus, x, y, z))
+
+    return free
+
+
+def _outside(other: Fitted, x: Array, y: Array, z: Array) -> Array:
+    """Distance from another muscle's section at the same height, 1 mm of fat between."""
+    rows = np.clip(np.searchsorted(other.z, z.ravel()), 0, len(other.z) - 1)
+    same = Fitted(z.ravel(), other.centre[rows], other.radius[rows])
+    here = (z >= other.z[0]) & (z <= other.z[-1])
+    return np.asarray(np.where(here, same.distance(x, y) - 1.0, 50.0))
+
+
+def _before_processes(site: Site) -> Free:
+    def free(x: Array, y: Array, z: Array) -> Array:
+        across, behind = _own(site, x, y, z)
+        return np.minimum(site.body_half(z)[..., 1] + 11.5 * site.scale - behind, np.abs(across) - 30 * site.scale)
+
+    return free
+
+
+def _processes(site: Site, z: Array) -> Array:
+    """How far behind the middle of the body the muscles of the back begin."""
+    thoracic = np.interp(z, [site.z(20.0), site.z(17.0)], [0, 6])
+    sacral = np.interp(z, [-60 * site.scale, -10 * site.scale], [14, 0])
+    return np.asarray(site.body_half(z)[..., 1] + (13 + thoracic + sacral) * site.scale)
+
+
+def _behind_processes(site: Site, multifidus: Fitted) -> Free:
+    def free(x: Array, y: Array, z: Array) -> Array:
+        across, behind = _own(site, x, y, z)
+        room = np.minimum(behind - _processes(site, z), site.trunk.fascia(x, z) - 2 - y)
+        return np.minimum(np.minimum(room, np.abs(across) - 4), _outside(multifidus, x, y, z))
+
+    return free
+
+
+def _behind_lamina(site: Site) -> Free:
+    scale = site.scale
+
+    def free(x: Array, y: Array, z: Array) -> Array:
+        across, behind = _own(site, x, y, z)
+        side = np.abs(across)
+        lamina = _processes(site, z) + np.clip(12 * scale - 0.5 * side, 0, None)
+        return np.minimum(np.minimum(behind - lamina, side - 3.5), site.trunk.fascia(x, z) - 2 - y)
+
+    return free

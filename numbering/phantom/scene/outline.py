@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.stack import ANGLES, DIRECTIONS
 
+__all__ = ["ANGLES", "COS", "SIN", "area", "fit", "halves", "reach", "smoothed", "superellipse"]
+
 COS, SIN = np.cos(ANGLES), np.sin(ANGLES)
 
 

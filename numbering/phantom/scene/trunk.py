@@ -11,29 +11,28 @@ from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.outline import halves, superellipse
 
-# ordinal of the usual spine, or mm below S1's endplate (negative): half width, half depth of a lean trunk, muscle
-# behind the middle of the spine, share of the waist's subcutaneous fat at the side, in front and behind, and how
-# angular the outline is
+# at: ordinal of the usual spine, or mm below S1's endplate (negative); half width and half depth of a lean trunk; how
+# far the muscles reach behind the middle of the spine; share of the subcutaneous fat at the side, in front and behind;
+# how angular the outline is
 _ROWS = np.array(
     [
-        # at,   width, depth, back, side, front, behind, power
         (-230, 165, 96, 88, 0.9, 0.7, 0.9, 2.2),
-        (-170, 168, 98, 92, 1.0, 0.8, 1.0, 2.2),
-        (-110, 166, 98, 92, 1.0, 0.9, 1.1, 2.2),
-        (-60, 156, 97, 78, 1.0, 1.1, 1.2, 2.2),
-        (-25, 148, 96, 66, 1.0, 1.2, 1.3, 2.2),
-        (24.9, 142, 95, 60, 1.1, 1.3, 1.4, 2.3),
-        (24, 138, 94, 58, 1.15, 1.3, 1.3, 2.35),
-        (23, 133, 93, 57, 1.1, 1.2, 1.1, 2.4),
-        (22, 131, 93, 56, 1.0, 1.1, 1.0, 2.45),
-        (21, 133, 95, 56, 0.85, 1.0, 0.9, 2.45),
-        (20, 137, 98, 56, 0.75, 0.8, 0.8, 2.4),
-        (18, 143, 103, 55, 0.6, 0.5, 0.7, 2.3),
-        (16, 146, 105, 55, 0.55, 0.5, 0.6, 2.25),
-        (14, 150, 104, 57, 0.6, 0.6, 0.6, 2.2),
-        (12, 158, 97, 60, 0.6, 0.6, 0.6, 2.2),
+        (-170, 168, 98, 94, 1.0, 0.8, 1.0, 2.2),
+        (-110, 166, 98, 94, 1.0, 0.9, 1.1, 2.2),
+        (-60, 156, 98, 82, 1.0, 1.1, 1.2, 2.2),
+        (-25, 148, 97, 72, 1.0, 1.2, 1.3, 2.2),
+        (24.9, 142, 96, 63, 1.1, 1.3, 1.4, 2.3),
+        (24, 138, 95, 61, 1.15, 1.3, 1.3, 2.35),
+        (23, 133, 94, 62, 1.1, 1.2, 1.1, 2.4),
+        (22, 131, 94, 63, 1.0, 1.1, 1.0, 2.45),
+        (21, 133, 96, 64, 0.85, 1.0, 0.9, 2.45),
+        (20, 137, 98, 63, 0.75, 0.8, 0.8, 2.4),
+        (18, 143, 104, 59, 0.6, 0.5, 0.7, 2.3),
+        (16, 146, 106, 57, 0.55, 0.5, 0.6, 2.25),
+        (14, 150, 105, 58, 0.6, 0.6, 0.6, 2.2),
+        (12, 158, 98, 60, 0.6, 0.6, 0.6, 2.2),
         (10.3, 172, 88, 62, 0.5, 0.5, 0.6, 2.3),
-        (9, 172, 78, 62, 0.4, 0.4, 0.6, 2.3),
+        (9, 168, 78, 62, 0.4, 0.4, 0.6, 2.3),
         (7.8, 88, 62, 58, 0.3, 0.3, 0.5, 2.0),
         (6.5, 60, 58, 54, 0.2, 0.2, 0.3, 2.0),
         (3, 58, 58, 54, 0.2, 0.2, 0.3, 2.0),
@@ -41,11 +40,15 @@ _ROWS = np.array(
 )
 _AT = _ROWS[:, 0]
 WAIST = 22.0
+_USUAL_BACK_CM2 = 22.0
+"""Erector and multifidus together, of one side, that the table's muscles behind the spine stand for."""
+_RIBS = np.array([(18, 125, 88), (17, 136, 98), (16, 138, 102), (14, 130, 99), (12, 115, 90), (10, 90, 74)])
+"""Half width and half depth that the ribs and their muscles need, at ordinals."""
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """Knots head to foot and below: heights ``z``, middle of the spine, smoothed back, sizes (all ``(n,)``, mm)."""
+    """Knots from below upwards: heights ``z`` and sizes there, all ``(n,)`` mm."""
 
     z: Array
     x: Array
@@ -53,7 +56,7 @@ class Trunk:
     back: Array
     """y of the fascia behind the muscles of the back."""
     width: Array
-    """Half width of the trunk without fat and skin."""
+    """Half width of the trunk without fat and skin; ``depth`` likewise."""
     depth: Array
     side_fat: Array
     front_fat: Array
@@ -65,7 +68,7 @@ class Trunk:
         """x and y about which the outlines are drawn ``(n, 2)``."""
         return np.stack([self.x, self.back - self.depth], 1)
 
-    def muscle(self, inset_mm: float | Array = 0.0) -> Array:
+    def muscle(self, inset_mm: float = 0.0) -> Array:
         """Radii of the muscular trunk ``(n, directions)``, less an inset."""
         return superellipse(self.width - inset_mm, self.depth - inset_mm, self.power)
 
@@ -77,6 +80,22 @@ class Trunk:
             superellipse(wide, self.depth + self.back_fat, self.power),
         )
 
+    def at(self, z: Array | float, values: Array) -> Array:
+        """One of the sizes at other heights."""
+        return np.asarray(np.interp(z, self.z, values))
+
+    def fascia(self, x: Array, z: Array) -> Array:
+        """y of the fascia behind the muscles of the back at points."""
+        across = np.abs(x - self.at(z, self.x)) / self.at(z, self.width)
+        power, depth = self.at(z, self.power), self.at(z, self.depth)
+        return np.asarray(self.at(z, self.back) - depth * (1 - (1 - np.minimum(across, 0.98) ** power) ** (1 / power)))
+
+    def front(self, x: Array | float, z: Array | float) -> Array:
+        """y of the front of the muscular trunk at points."""
+        across = np.abs(x - self.at(z, self.x)) / self.at(z, self.width)
+        power, depth = self.at(z, self.power), self.at(z, self.depth)
+        return np.asarray(self.at(z, self.back) - depth * (1 + (1 - np.minimum(across, 0.98) ** power) ** (1 / power)))
+
 
 def trunk(skeleton: Skeleton) -> Trunk:
     """The proportions of this patient in this posture."""
@@ -86,19 +105,23 @@ def trunk(skeleton: Skeleton) -> Trunk:
     order = np.argsort(z)
     z, rows = z[order], _ROWS[order]
     at_waist = _ROWS[_AT == WAIST][0]
-    lean_width, lean_depth = (
-        soft.waist_half_width - fat * at_waist[4],
-        soft.waist_half_depth - fat * (at_waist[5] + at_waist[6]) / 2,
-    )
+    lean_width = soft.waist_half_width - fat * at_waist[4]
+    lean_depth = soft.waist_half_depth - fat * (at_waist[5] + at_waist[6]) / 2
     reference = np.where(rows[:, 0] > 0, rows[:, 0], 25 - rows[:, 0] / 33)
     near_waist = np.interp(reference, [6, 9, 16, 20, 24, 28], [0.0, 0.25, 0.6, 1, 1, 0.6])
     width = scale * rows[:, 1] * (1 + near_waist * (lean_width / (scale * at_waist[1]) - 1))
     depth = scale * rows[:, 2] * (1 + near_waist * (lean_depth / (scale * at_waist[2]) - 1))
+    for index, ribs in ((1, width), (2, depth)):
+        need = np.interp(reference, _RIBS[::-1, 0], _RIBS[::-1, index], left=0, right=0) * scale
+        np.maximum(ribs, need, out=ribs)
     spine_x, spine_y = _midline(skeleton, z)
+    lumbar = np.interp(reference, [14, 19, 24, 26], [0.3, 1, 1, 0.4])
+    muscular = (soft.erector_cm2[2] + soft.multifidus_cm2[2]) / (_USUAL_BACK_CM2 * scale**2)
+    thicker = 30 * scale * (np.sqrt(np.clip(muscular, 0.3, 2.5)) - 1) * lumbar
     return Trunk(
         z=z,
         x=spine_x * 0.6,
-        back=spine_y + rows[:, 3] * scale,
+        back=spine_y + rows[:, 3] * scale + thicker,
         width=width,
         depth=depth,
         side_fat=fat * rows[:, 4],
