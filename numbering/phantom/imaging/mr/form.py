@@ -1,0 +1,111 @@
+"""From painted signal to an image as a scanner reconstructs it: k-space with its limits, motion and noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from numbering.phantom.imaging.mr.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the scanner excites in one slice, ``(rows, columns)`` each, weighted by the coil's sensitivity.
+
+    It covers the field of view once along readout and ``1 + oversampling`` times along phase encoding; what lay beyond
+    is folded in already.
+    """
+
+    water: Tensor
+    fat: Tensor
+    moving: Tensor
+    """0…1: how much each point moves with breath."""
+
+
+def form(field: Field, protocol: Protocol, reference: float, rng: np.random.Generator) -> Tensor:
+    """Magnitude image ``(rows, columns)`` of `Protocol.size`; noise is set against the ``reference`` signal."""
+    phase_axis = 0 if protocol.readout == "row" else 1
+    arrays = (field.water, field.fat, field.moving)
+    water, fat, moving = ((one if phase_axis == 0 else one.T) for one in arrays)
+    spectrum = _encoded(water, fat, moving, protocol, rng)
+    lines, samples = _acquired(protocol)
+    kept = _centre(spectrum, lines, samples)
+    kept = kept * _taper(lines, protocol.tukey)[:, None] * _taper(samples, protocol.tukey)[None]
+    kept = kept / (water.shape[0] * water.shape[1])
+    sigma = reference / protocol.signal_to_noise / np.sqrt(lines * samples)
+    noise = rng.normal(0, sigma, (2, lines, samples)).astype(np.float32)
+    kept = kept + torch.complex(*(torch.as_tensor(part, device=kept.device) for part in noise))
+    image = _reconstructed(kept, protocol)
+    return image if phase_axis == 0 else image.T
+
+
+def _encoded(water: Tensor, fat: Tensor, moving: Tensor, protocol: Protocol, rng: np.random.Generator) -> Tensor:
+    """k-space ``(phase, readout)``, zero frequency in the middle."""
+    lines, samples = water.shape
+    # Fat precesses slower, so each of its samples is read as coming from further along the gradient.
+    shift = protocol.fat_shift_pixels * samples / protocol.matrix[0]
+    along = torch.fft.fftfreq(samples, device=water.device)
+    ramp = torch.exp(-2j * torch.pi * along * shift)
+    still = torch.fft.fft2(water) + torch.fft.fft2(fat) * ramp
+    if protocol.breathing > 0:
+        moved = torch.fft.fft2(water * moving) + torch.fft.fft2(fat * moving) * ramp
+        still = still + moved * (_breath(lines, protocol, rng).to(water.device)[:, None] - 1)
+    return torch.fft.fftshift(still)
+
+
+def _breath(lines: int, protocol: Protocol, rng: np.random.Generator) -> Tensor:
+    """Factor of each phase line (in the order of `torch.fft.fftfreq`) for what moves: displaced and a little weaker."""
+    period = rng.uniform(5, 16)
+    order = np.arange(lines)
+    cycle = np.sin(2 * np.pi * (order / period + 0.15 * np.cumsum(rng.normal(0, 0.15, lines))) + rng.uniform(0, 6.3))
+    displaced = protocol.breathing * 0.012 * lines * cycle / (2 * protocol.averages) ** 0.5
+    weaker = 1 - 0.15 * protocol.breathing * (1 + cycle) / 2
+    frequency = np.fft.fftfreq(lines)
+    factor = weaker * np.exp(-2j * np.pi * frequency * np.fft.ifftshift(displaced))
+    return torch.as_tensor(factor.astype(np.complex64))
+
+
+def _acquired(protocol: Protocol) -> tuple[int, int]:
+    """Phase lines (with oversampling) and readout samples that are measured."""
+    samples, lines = protocol.matrix
+    rows, columns = protocol.size
+    phase_share = (rows / columns) if protocol.readout == "row" else (columns / rows)
+    along_phase = lines * min(1.0, phase_share) if phase_share < 1 else lines
+    return max(8, round(along_phase * (1 + protocol.oversampling))), samples
+
+
+def _centre(spectrum: Tensor, lines: int, samples: int) -> Tensor:
+    """The middle of k-space; zeros around it where the painted lattice was coarser."""
+    found = spectrum
+    for axis, wanted in ((0, lines), (1, samples)):
+        have = found.shape[axis]
+        low = have // 2 - wanted // 2
+        if low >= 0:
+            found = found.narrow(axis, low, wanted)
+        else:
+            shape = list(found.shape)
+            shape[axis] = wanted
+            larger = found.new_zeros(shape)
+            larger.narrow(axis, -low, have).copy_(found)
+            found = larger
+    return found
+
+
+def _taper(count: int, share: float) -> Tensor:
+    """Tukey's window: flat, with cosine ends over ``share`` of it."""
+    place = np.abs(np.arange(count) - count // 2) / (count / 2)
+    edge = np.clip((place - (1 - share)) / max(share, 1e-6), 0, 1)
+    return torch.as_tensor((0.5 + 0.5 * np.cos(np.pi * edge * 0.9)).astype(np.float32))
+
+
+def _reconstructed(kept: Tensor, protocol: Protocol) -> Tensor:
+    """Zero-filled to the reconstructed matrix; the oversampled rest of the phase direction is thrown away."""
+    rows, columns = protocol.size
+    wide, high = (columns, rows) if protocol.readout == "row" else (rows, columns)
+    full = round(high * (1 + protocol.oversampling))
+    image = torch.fft.ifft2(torch.fft.ifftshift(_centre(kept, full, wide))) * (full * wide)
+    first = (full - high) // 2
+    return image.abs().narrow(0, first, high)
