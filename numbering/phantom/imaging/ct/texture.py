@@ -1,0 +1,69 @@
+"""What keeps tissue from being flat: random fields of the patient's own, evaluated at any points.
+
+The fields belong to the patient frame, so two reconstructions of one scan show the same texture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_SIDE = 64
+_TURN = torch.tensor([[0.64, 0.60, 0.48], [-0.768, 0.48, 0.424], [0.0, -0.64, 0.768]])
+"""Turns the lattices against the image's axes, so that their cells do not show as rows and columns."""
+
+CELLS_MM = {
+    "grain": (0.9, 0.9, 1.3),
+    "strand": (2.2, 2.2, 11.0),
+    "lobule": (4.0, 4.0, 4.0),
+    "organ": (8.5, 8.5, 8.5),
+    "region": (28.0, 28.0, 28.0),
+}
+"""Lattice pitch of each field along x, y, z: trabeculae, muscle bundles, fat lobules, organ vessels, slow drifts."""
+
+
+class Textures:
+    """Pairs of independent Gaussian fields of mean 0 and standard deviation about 1."""
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        rng = np.random.default_rng([seed, 0x7E47])
+        self._lattices = {}
+        for name in CELLS_MM:
+            lattice = rng.standard_normal((_SIDE, _SIDE, _SIDE, 2), np.float32)
+            for axis in range(3):
+                lattice += 0.5 * (np.roll(lattice, 1, axis) + np.roll(lattice, -1, axis))
+            lattice = (lattice - lattice.mean((0, 1, 2))) / lattice.std((0, 1, 2))
+            self._lattices[name] = torch.as_tensor(lattice.reshape(-1, 2), device=device)
+        self._turn = _TURN.to(device)
+
+    def at(self, name: str, points: Tensor) -> Tensor:
+        """Both fields ``(n, 2)`` of this name at points ``(n, 3)`` mm, trilinear between lattice points."""
+        cells = torch.tensor(CELLS_MM[name], device=points.device)
+        turned = points if name == "strand" else points @ self._turn.T
+        place = turned / cells
+        low = torch.floor(place)
+        share = place - low
+        first = low.to(torch.int32).remainder(_SIDE)
+        second = (first + 1).remainder(_SIDE)
+        found: Tensor | None = None
+        lattice = self._lattices[name]
+        for corner in range(8):
+            picks = [(corner >> axis) & 1 for axis in range(3)]
+            index = [(second if pick else first)[:, axis] for axis, pick in enumerate(picks)]
+            weights = [share[:, axis] if pick else 1 - share[:, axis] for axis, pick in enumerate(picks)]
+            flat = (index[0] * _SIDE + index[1]) * _SIDE + index[2]
+            term = lattice.index_select(0, flat) * (weights[0] * weights[1] * weights[2])[:, None]
+            found = term if found is None else found + term
+        assert found is not None
+        return found
+
+
+def strand(pair: Tensor, width: float) -> Tensor:
+    """0…1: thin sheets where the first field of a pair ``(n, 2)`` is near zero, such as the septa of fat."""
+    return torch.exp(-((pair[:, 0] / width) ** 2))
+
+
+def tube(pair: Tensor, width: float) -> Tensor:
+    """0…1: curved lines where both fields of a pair ``(n, 2)`` are near zero, such as small vessels."""
+    return torch.exp(-(pair.square().sum(1) / width**2))

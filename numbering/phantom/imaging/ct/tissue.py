@@ -1,0 +1,239 @@
+"""HU of everything at 120 kV: by label, contrast phase and patient, with the texture that keeps it from being flat.
+
+Means are those of the published ranges (liver 58 ± 9, kidney 32 ± 5 and 150–200 in the portal phase, aorta 42 ± 6 and
+150 ± 25, fat -105 ± 10, muscle 55 ± 8, discs 80 ± 20); each patient's own values are drawn once around them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from numbering.phantom.imaging.ct.bone import Bone
+from numbering.phantom.imaging.ct.texture import Textures, strand, tube
+from numbering.phantom.pose import Skeleton
+from numbering.phantom.scene.labels import Label, is_bone
+
+Phase = Literal["native", "arterial", "portal"]
+PHASES: tuple[Phase, ...] = ("native", "arterial", "portal")
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """HU native, arterial and portal; ``spread`` is the standard deviation between patients, ``slow`` the one within
+    the organ over centimetres, ``fine`` over millimetres."""
+
+    hu: tuple[float, float, float]
+    spread: float
+    slow: float = 3.0
+    fine: float = 2.0
+
+
+def _same(hu: float, spread: float, slow: float = 3.0, fine: float = 2.0) -> Tissue:
+    return Tissue((hu, hu, hu), spread, slow, fine)
+
+
+_MUSCLE = Tissue((55, 58, 62), 4, 3, 4)
+_BOWEL = Tissue((38, 58, 85), 6, 5, 6)
+_VESSELS = Tissue((42, 260, 148), 5)
+TISSUES: dict[int, Tissue] = {
+    Label.SKIN: _same(30, 8),
+    Label.FAT: _same(-105, 5, 3, 3),
+    Label.MUSCLE: _MUSCLE,
+    Label.VISCERA: Tissue((36, 45, 62), 5, 6, 6),
+    Label.LIVER: Tissue((58, 66, 108), 7, 2.5, 2),
+    Label.SPLEEN: Tissue((48, 105, 118), 4, 3, 2),
+    Label.STOMACH: Tissue((36, 55, 78), 5, 6, 6),
+    Label.BOWEL: _BOWEL,
+    Label.BOWEL_GAS: _same(-960, 10, 5, 5),
+    Label.STOOL: _same(-20, 25, 60, 80),
+    Label.BLADDER: _same(6, 4, 1, 1),
+    Label.KIDNEY_RIGHT: Tissue((32, 130, 175), 4, 4, 3),
+    Label.KIDNEY_LEFT: Tissue((32, 130, 175), 4, 4, 3),
+    Label.RENAL_PELVIS_RIGHT: _same(4, 4),
+    Label.RENAL_PELVIS_LEFT: _same(4, 4),
+    Label.HEART: Tissue((43, 170, 135), 4, 12, 3),
+    Label.LUNG: _same(-850, 25, 25, 18),
+    Label.AIRWAY: _same(-985, 6, 1, 1),
+    Label.AORTA: Tissue((42, 310, 150), 6),
+    Label.CAVA: Tissue((41, 75, 128), 5, 4, 2),
+    Label.ILIAC_VESSELS: _VESSELS,
+    Label.PULMONARY_VESSELS: _VESSELS,
+    Label.CALCIFICATION: _same(620, 80, 40, 120),
+    Label.CORD: Tissue((38, 39, 42), 2),
+    Label.THECAL_SAC: _same(19, 3, 1.5, 2),
+    Label.EPIDURAL_FAT: _same(-85, 8),
+    Label.NUCLEUS: _same(78, 8, 3, 3),
+    Label.ANNULUS: _same(92, 8, 3, 4),
+    Label.LIGAMENT: _same(62, 8, 3, 4),
+    Label.METAL: _same(8000, 500, 0, 0),
+    Label.CEMENT: _same(1500, 200, 80, 200),
+    Label.CAGE: _same(180, 30),
+    Label.ARM: _MUSCLE,
+}
+
+BACK_MUSCLES = frozenset(range(Label.ERECTOR_RIGHT, Label.MULTIFIDUS_LEFT + 1))
+OTHER_MUSCLES = frozenset({Label.MUSCLE, Label.ILIACUS_RIGHT, Label.ILIACUS_LEFT, Label.ARM}) | frozenset(
+    range(Label.PSOAS_RIGHT, Label.QUADRATUS_LEFT + 1)
+)
+FAT_IN_MUSCLE_HU = -85.0
+TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU = 1.6, 90.0, -940.0
+
+
+class Look:
+    """What each structure of one patient looks like at a phase. ``means`` by label can be changed (randomisation)."""
+
+    def __init__(self, skeleton: Skeleton, phase: Phase, seed: int, device: torch.device | str = "cpu") -> None:
+        self.skeleton, self.phase = skeleton, phase
+        self.textures = Textures(seed, device)
+        self.bone = Bone(skeleton, self.textures)
+        rng = np.random.default_rng([seed, 0x4855])
+        column = PHASES.index(phase)
+        self.means = {
+            label: tissue.hu[column] * (1 if phase == "native" else 1 + 0.04 * rng.normal()) + tissue.spread * draw
+            for (label, tissue), draw in zip(TISSUES.items(), rng.normal(0, 1, len(TISSUES)).clip(-2, 2), strict=True)
+        }
+        soft = skeleton.patient.soft
+        if soft.kidney_contrast:
+            self.means[Label.RENAL_PELVIS_RIGHT] = self.means[Label.RENAL_PELVIS_LEFT] = 600 + 150 * rng.normal()
+            self.means[Label.BLADDER] = 250.0
+        self.bowel_content = 280 + 60 * rng.normal() if soft.bowel_contrast else 14 + 8 * rng.normal()
+
+    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
+        """HU ``(n,)`` of the part of each pixel that the structure covers; distance ``(n,)``, points ``(n, 3)``."""
+        if is_bone(label) and label not in self.means:
+            return self.bone.hu(label, distance, points, edge_mm)
+        if label == Label.TABLE:
+            return _shelled(distance, edge_mm, TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU)
+        special = _SPECIAL.get(label)
+        if label in BACK_MUSCLES or label in OTHER_MUSCLES:
+            return self._muscle(label, points)
+        return special(self, label, distance, points) if special else self._plain(label, points)
+
+    def mean(self, label: int) -> float:
+        """Mean HU of the label in this patient and phase; a muscle's without its fat."""
+        if label in BACK_MUSCLES or label in OTHER_MUSCLES:
+            return self.means[Label.MUSCLE]
+        return self.means.get(label, 40.0)
+
+    def _plain(self, label: int, points: Tensor) -> Tensor:
+        tissue = TISSUES.get(label, _MUSCLE)
+        found = torch.full_like(points[:, 0], self.mean(label))
+        if tissue.slow:
+            found += tissue.slow * self.textures.at("region", points)[:, 0]
+        if tissue.fine:
+            found += tissue.fine * self.textures.at("lobule", points)[:, 1]
+        return found
+
+    def _muscle(self, label: int, points: Tensor) -> Tensor:
+        """Bundles along the body, with streaks of fat; the back has the most, and nearest to the spine."""
+        share = self.skeleton.patient.soft.muscle_fat
+        if label in OTHER_MUSCLES:
+            share *= 0.3
+        elif label in (Label.MULTIFIDUS_RIGHT, Label.MULTIFIDUS_LEFT):
+            share = min(1.4 * share + 0.04, 0.8)
+        pair = self.textures.at("strand", points)
+        slow = self.textures.at("organ", points)[:, 1]
+        limit = float(torch.special.ndtri(torch.tensor(min(max(0.8 * share + 0.012, 0.012), 0.9))))
+        fat = torch.sigmoid((limit - 0.8 * pair[:, 0] - 0.6 * slow) / 0.22)
+        lean = self.means[Label.MUSCLE] - 25 * share + 3.5 * pair[:, 1] + 2 * slow
+        return lean + (FAT_IN_MUSCLE_HU - lean) * fat * (0.75 if share > 0.1 else 0.55)
+
+    def _fat(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """Lobules between thin septa, and a small vessel here and there."""
+        plain = self._plain(label, points)
+        lobule = self.textures.at("lobule", points)
+        drift = self.textures.at("organ", points)[:, 1]
+        septa = strand(lobule, 0.09) * torch.sigmoid(2.5 * drift - 1.0)
+        vessels = tube(self.textures.at("organ", points), 0.10)
+        bright = self.means[Label.CAVA] - plain
+        return plain + 38 * septa + 0.75 * bright * vessels
+
+    def _vessels_within(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """Liver, spleen: portal and hepatic branches, brighter or darker than the organ."""
+        plain = self._plain(label, points)
+        inside = torch.sigmoid((-distance - 5) / 1.5)
+        branches = tube(self.textures.at("organ", points), 0.16) * inside
+        blood = {"native": 40.0, "arterial": 75.0, "portal": 150.0}[self.phase]
+        return plain + 0.85 * (blood - plain) * branches
+
+    def _lung(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """Denser towards the back; vessels of all sizes fade towards the pleura."""
+        plain = self._plain(label, points) + 0.35 * (points[:, 1] + 60).clamp(-120, 120)
+        central = torch.sigmoid((-distance - 12) / 5)
+        large = tube(self.textures.at("organ", points), 0.22) * central
+        small = tube(self.textures.at("lobule", points), 0.25) * torch.sigmoid((-distance - 4) / 2)
+        return plain + (30 - plain) * (large + 0.55 * small).clamp(max=1)
+
+    def _hollow(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """A wall of 2–3 mm, then what is inside: fluid with bits, or contrast medium."""
+        wall = self._plain(label, points)
+        pair = self.textures.at("organ", points)
+        inside = torch.sigmoid((-distance - 2.6 - 0.7 * pair[:, 1]) / 0.5)
+        bits = self.textures.at("lobule", points)[:, 0]
+        content = self.bowel_content + 9 * bits + 8 * pair[:, 0]
+        return wall + (content - wall) * inside
+
+    def _stool(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """Mottled: soft matter with bubbles."""
+        lobule = self.textures.at("lobule", points)
+        strands = self.textures.at("strand", points)[:, 0]
+        mass = 45 + 18 * lobule[:, 1] + (0.25 * self.bowel_content if self.bowel_content > 100 else 0)
+        bubbles = torch.sigmoid((0.8 * lobule[:, 0] + 0.5 * strands - 0.75) / 0.25)
+        return mass + (-620 - mass) * bubbles
+
+    def _kidney(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """In the arterial phase the cortex takes up contrast before the medulla."""
+        plain = self._plain(label, points)
+        if self.phase != "arterial":
+            return plain
+        pair = self.textures.at("organ", points)
+        medulla = torch.sigmoid((-distance - 7 + 2.5 * pair[:, 0]) / 0.8)
+        return plain + (45 - plain) * medulla * 0.8
+
+    def _spleen(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """In the arterial phase the spleen is striped."""
+        plain = self._plain(label, points)
+        if self.phase == "arterial":
+            plain = plain + 22 * self.textures.at("organ", points)[:, 0]
+        return plain
+
+    def _heart(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        """Wall and chambers differ once contrast is in; a rim of fat in the grooves."""
+        plain = self._plain(label, points)
+        pair = self.textures.at("region", points)
+        groove = strand(self.textures.at("organ", points), 0.12) * torch.sigmoid((distance + 9) / 2)
+        if self.phase != "native":
+            wall = torch.sigmoid((distance + 11 + 4 * pair[:, 1]) / 1.5)
+            plain = plain + (95 - plain) * wall
+        return plain + (-90 - plain) * groove * 0.8
+
+    def _arm(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+        muscle = self._muscle(label, points)
+        rim = torch.sigmoid((distance + 6) / 0.8)
+        return muscle + (self.means[Label.FAT] - muscle) * rim
+
+
+_SPECIAL = {
+    Label.FAT: Look._fat,
+    Label.LIVER: Look._vessels_within,
+    Label.SPLEEN: Look._spleen,
+    Label.LUNG: Look._lung,
+    Label.BOWEL: Look._hollow,
+    Label.STOMACH: Look._hollow,
+    Label.STOOL: Look._stool,
+    Label.KIDNEY_RIGHT: Look._kidney,
+    Label.KIDNEY_LEFT: Look._kidney,
+    Label.HEART: Look._heart,
+    Label.ARM: Look._arm,
+}
+
+
+def _shelled(distance: Tensor, edge: float, shell: float, shell_hu: float, core_hu: float) -> Tensor:
+    inside = (0.5 - distance / edge).clamp(1e-3, 1)
+    core = torch.minimum((0.5 - (distance + shell) / edge).clamp(0, 1), inside)
+    return (shell_hu * (inside - core) + core_hu * core) / inside
