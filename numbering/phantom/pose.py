@@ -37,21 +37,37 @@ class Frame:
         return np.asarray((points - self.centre) @ self.rotation)
 
 
+HEMI_REACH, HEMI_HEIGHT = 0.5, 0.25
+"""A hemivertebra on its missing side: its tip lies this share of the half width beyond the midline, and is so high in
+shares of the body's height."""
+
+
+def midline_share(vertebra: Vertebra) -> float:
+    """Height of the body in its mid-plane over that of its higher side: 1 but for a hemivertebra."""
+    if vertebra.missing_half == "none":
+        return 1.0
+    return HEMI_HEIGHT + (1 - HEMI_HEIGHT) * HEMI_REACH / (1 + HEMI_REACH)
+
+
 def body_corners(vertebra: Vertebra) -> Array:
     """Mid-sagittal ends of the endplates ``(4, 3)`` in its own frame: upper anterior, upper posterior, lower posterior,
     lower anterior. Anterior is -y; the anterior and posterior heights differ, the endplates tilt by half of it each."""
-    size = vertebra.size
+    size, share = vertebra.size, midline_share(vertebra)
     upper, lower = size.upper_depth / 2, size.lower_depth / 2
-    front, back = size.height_anterior / 2, size.height_posterior / 2
+    front, back = share * size.height_anterior / 2, share * size.height_posterior / 2
     return np.array([[0, -upper, front], [0, upper, back], [0, lower, -back], [0, -lower, -front]])
 
 
 def body_edges(vertebra: Vertebra) -> Array:
     """Lateral ends of the endplates ``(4, 3)`` in its own frame: upper right, upper left, lower left, lower right of
-    the *patient*."""
+    the *patient*. A hemivertebra's missing side ends in its blunt tip, just beyond the midline."""
     size = vertebra.size
     upper, lower, half = size.upper_width / 2, size.lower_width / 2, size.height / 2
-    return np.array([[-upper, 0, half], [upper, 0, half], [lower, 0, -half], [-lower, 0, -half]])
+    edges = np.array([[-upper, 0, half], [upper, 0, half], [lower, 0, -half], [-lower, 0, -half]])
+    if vertebra.missing_half != "none":
+        side = edges[:, 0] < 0 if vertebra.missing_half == "right" else edges[:, 0] > 0
+        edges[side] *= [HEMI_REACH, 1, HEMI_HEIGHT]
+    return edges
 
 
 @dataclass(frozen=True)
@@ -133,26 +149,27 @@ _SUPINE_CURVE = 0.85
 
 
 def pose(patient: Patient, posture: Posture = "standing") -> Skeleton:
-    """The patient's spine in place: every vertebra stacked on the disc below it, from the sacrum up."""
-    loss = patient.supine_loss if posture == "supine" else 0.0
-    curve = _SUPINE_CURVE if posture == "supine" else 1.0
-    slope = patient.sacrum.slope - _SUPINE_SLOPE * loss
-    sacrum = Frame(np.zeros(3), rotation(slope, 0, 0))
-    top, normal = sacrum.centre, sacrum.rotation[:, 2]
-    forward_axis = -sacrum.rotation[:, 1]
+    """The patient's spine in place: every vertebra stacked on the disc below it, from the sacrum up.
+
+    The middles of two endplates are as far apart as the mean of the disc's anterior and posterior height, along the
+    bisector of their normals; a slip is measured along the lower one. Standing, the angles between endplates are those
+    of the wedges; lying, the lumbar discs close at the front.
+    """
+    lying = posture == "supine"
+    loss, curve = (patient.supine_loss, _SUPINE_CURVE) if lying else (0.0, 1.0)
+    sacrum = Frame(np.zeros(3), rotation(patient.sacrum.slope - _SUPINE_SLOPE * loss, 0, 0))
+    top, endplate = sacrum.centre, sacrum.rotation
     placed: list[Placed] = []
     for vertebra in patient.vertebrae[::-1]:
-        lain = _lain(reference(vertebra.level, patient.variant), loss) if posture == "supine" else 0.0
+        lain = _lain(reference(vertebra.level, patient.variant), loss) if lying else 0.0
         turned = rotation(vertebra.forward + lain, vertebra.sideways * curve, vertebra.turn * curve)
-        lower = turned @ _tilted(-lower_wedge(vertebra.size))
-        upper = turned @ _tilted(upper_wedge(vertebra.size))
-        along = normal + lower[:, 2]
+        lower = turned @ rotation(lower_wedge(vertebra.size), 0, 0)
+        along = endplate[:, 2] + lower[:, 2]
         height = (vertebra.disc.height_anterior + vertebra.disc.height_posterior) / 2
-        bottom = top + along / np.linalg.norm(along) * height + forward_axis * vertebra.slip_mm
-        half = vertebra.size.height / 2
-        centre = bottom + turned[:, 2] * half
-        placed.append(Placed(vertebra, Frame(centre, turned)))
-        top, normal, forward_axis = centre + turned[:, 2] * half, upper[:, 2], -upper[:, 1]
+        bottom = top + along / np.linalg.norm(along) * height - endplate[:, 1] * vertebra.slip_mm
+        half = turned[:, 2] * midline_share(vertebra) * vertebra.size.height / 2
+        placed.append(Placed(vertebra, Frame(bottom + half, turned)))
+        top, endplate = bottom + 2 * half, turned @ rotation(-upper_wedge(vertebra.size), 0, 0)
     return Skeleton(patient, posture, tuple(placed[::-1]), sacrum)
 
 
@@ -162,8 +179,3 @@ def _lain(place: float, loss: float) -> float:
     lordosis = loss * (float(shares[places >= place - 0.01].sum()) if place > 19.5 else 1.0)
     kyphosis = _SUPINE_KYPHOSIS * float(np.interp(place, [8, 19.5], [1, 0]))
     return lordosis - _SUPINE_SLOPE * loss - kyphosis
-
-
-def _tilted(wedge: float) -> Array:
-    """Rotation of an endplate whose front lies higher by this angle."""
-    return rotation(-wedge, 0, 0)

@@ -17,13 +17,13 @@ from numbering.phantom.anatomy.morphometry import segment_angle
 Array = NDArray[np.float64]
 
 INCIDENCE = (51.0, 11.4)
-SLOPE = (39.0, 8.0)
+SLOPE = (38.5, 8.0)
 """Mean and SD of the sacral slope; what is left of the incidence is pelvic tilt, 12 ± 6."""
 SLOPE_PER_INCIDENCE = 0.62
 """So that tilt correlates 0.7 and slope 0.87 with incidence [M]."""
 _LUMBAR_PER_INCIDENCE = {20: 0.10, 21: 0.144, 22: 0.12, 23: 0.156, 24: 0.096}
 """Degrees of each lumbar segment per degree of incidence: groups of 38.3, 49.6 and 63.3° in the table [V]."""
-_SHARED_KYPHOSIS = 0.75
+_SHARED_KYPHOSIS = 0.5
 """SD of what all thoracic segments share, degrees each."""
 
 
@@ -85,7 +85,7 @@ def _balance(references: Array, rises: Array, age: int) -> tuple[Array, Array, A
     older = max(0, age - 50)
     return (
         np.stack([forward, lean[back], lean[0]]),
-        np.array([-12 + 0.7 * older, 26 + 0.1 * older, 8.0]),
+        np.array([0.7 * older, 23.5 + 0.1 * older, 11.0]),
         np.array([22.0, 7.0, 8.0]),
     )
 

@@ -22,6 +22,14 @@ def curve(rng: np.random.Generator, places: Array, cobb: float, apex: float, hal
     return side * cobb * sideways / max(reach, 1e-6), side * COUPLED_TURN * cobb * np.cos(phase) * near
 
 
+def within_discs(sideways: Array, heights: Array, widths: Array) -> Array:
+    """The leans with no disc closed at its side: between neighbours a disc of this mean height ``(n,)`` under an
+    endplate of this width ``(n,)`` allows so much and no more; the last one is the sacrum's."""
+    most = np.degrees(2 * np.arcsin(np.clip((heights - 0.8) / widths, 0.01, 0.9)))
+    steps = np.clip(sideways - np.append(sideways[1:], 0.0), -most, most)
+    return np.asarray(np.cumsum(steps[::-1])[::-1])
+
+
 def usual(rng: np.random.Generator, places: Array) -> tuple[Array, Array]:
     """The small curve that everybody has, and the unevenness of single vertebrae."""
     sideways, turn = curve(rng, places, abs(float(rng.normal(0, 4.5))), rng.uniform(14, 22), rng.uniform(3.5, 5.5))

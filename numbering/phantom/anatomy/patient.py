@@ -60,7 +60,8 @@ class Vertebra:
 
     ``forward``, ``sideways`` and ``turn`` are its lean standing, degrees about the patient's x (front down positive),
     y (towards the patient's left positive) and z (towards the patient's left positive); `numbering.phantom.pose` takes
-    some lordosis away when the patient lies. ``slip_mm`` is how far it stands in front of the one below.
+    some lordosis away when the patient lies. ``slip_mm`` is how far it stands in front of the one below; a millimetre
+    either way is usual.
     """
 
     level: Level
@@ -76,10 +77,12 @@ class Vertebra:
     castellvi: tuple[Castellvi, Castellvi] = ("none", "none")
     """Of a last lumbar-type vertebra: right and left."""
     missing_half: Literal["none", "right", "left"] = "none"
-    """A hemivertebra lacks this half of its body."""
+    """A hemivertebra lacks this half of its body; its heights are those of the side that is there."""
     endplate_dent_mm: tuple[float, float] = (0.0, 0.0)
     """Further concavity of the upper and the lower endplate (biconcave fracture), beyond the usual one."""
     osteophyte_mm: float = 0.0
+    lysis: bool = False
+    """Its arch is severed (spondylolysis): spinous process and lower facets do not follow a slip."""
     screws: bool = False
     cement: bool = False
 
@@ -91,7 +94,8 @@ class Vertebra:
 
 @dataclass(frozen=True, kw_only=True)
 class Sacrum:
-    """Sacrum and pelvis. ``squared`` 0…1: how far S1 looks like a lumbar body; ``s1_s2_disc_mm`` 0 when fused."""
+    """Sacrum and pelvis. ``squared`` 0…1: how far S1 looks like a lumbar body; ``s1_s2_disc_mm``: a trace of a disc is
+    usual, 0 when fused."""
 
     slope: float
     """Of the upper endplate against the horizontal, standing."""
@@ -107,12 +111,18 @@ class Sacrum:
     s1_s2_disc_mm: float = 0.0
     castellvi: tuple[Castellvi, Castellvi] = ("none", "none")
     """Of a lumbarised S1: right and left. ``none`` in the usual spine, whose S1 is the sacrum's."""
+    screws: bool = False
+    """Pedicle screws in S1."""
     hip_prosthesis: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoftTissue:
-    """Muscles, organs, vessels, gas and fat. Positions along the spine are ordinals (20.0 is the middle of L1)."""
+    """Muscles, organs, vessels, gas and fat.
+
+    Positions along the spine are ordinals of the usual spine, as `numbering.phantom.pose.Skeleton.at` takes them (20.0
+    is the middle of the first lumbar vertebra, 24.0 of the lowest).
+    """
 
     psoas_cm2: tuple[float, ...]
     """Cross-section of one side at L1…L5; the same for the other muscles."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from numbering.phantom.anatomy.morphometry import mean_disc, mean_size, referenc
 from numbering.phantom.anatomy.patient import DiscBelow, Patient, Sacrum, Size, Vertebra
 from numbering.phantom.anatomy.ribs import sample_ribs
 from numbering.phantom.anatomy.soft import sample_soft
-from numbering.phantom.anatomy.wedges import leaning, lower_wedge, upper_wedge
+from numbering.phantom.anatomy.wedges import fitted, leaning, lower_wedge, upper_wedge
 
 Array = NDArray[np.float64]
 HIGHEST = Level.C2
@@ -51,8 +51,10 @@ def sample(seed: int, anomaly: str | None = None) -> Patient:
 
 def _person(rng: np.random.Generator, chosen: tuple[str, ...] | None) -> Person:
     sex: Literal["F", "M"] = "F" if rng.random() < 0.5 else "M"
-    low, high = anomalies.ages(chosen or ())
-    age = int(np.clip(rng.normal(55, 17), low, high))
+    age = int(np.clip(rng.normal(55, 17), 18, 92))
+    if chosen:
+        youngest = anomalies.youngest(chosen)
+        age = max(age, youngest + age % (92 - youngest)) if age < youngest else age
     tall = float(np.clip(rng.normal(), -2.5, 2.5))
     stature = (1762 + 70 * tall if sex == "M" else 1628 + 65 * tall) - 1.2 * max(0, age - 45)
     bmi = float(np.clip(26 * np.exp(rng.normal(0, 0.16)), 17, 44))
@@ -78,6 +80,7 @@ def _usual(seed: int, person: Person, variant: Variant) -> Patient:
     sacrum = _sacrum(rng, person, sagittal, sizes[-1])
     sizes, discs = _wedged(sizes, heights, wear, sagittal, sacrum)
     sideways, turn = coronal.usual(rng, places)
+    steps = np.clip(rng.normal(0, 1, len(places)), -2.2, 2.2) * np.interp(places, [2, 10, 20], [0.4, 0.6, 0.95])
     scale = float(np.mean([size.height for size in sizes[-5:]])) / 26.2
     thoracic = np.array([level.region == "T" for level in levels])
     ribs = iter(sample_ribs(rng, places[thoracic], scale))
@@ -90,6 +93,7 @@ def _usual(seed: int, person: Person, variant: Variant) -> Patient:
             forward=0.0,
             sideways=float(sideways[index]),
             turn=float(turn[index]),
+            slip_mm=float(steps[index]),
             rib_mm=next(ribs) if thoracic[index] else (0.0, 0.0),
         )
         for index, level in enumerate(levels)
@@ -122,11 +126,11 @@ def _sizes(rng: np.random.Generator, places: Array, person: Person) -> list[Size
     """Sizes of the vertebrae: means of their places, times factors of sex, stature, person, neighbourhood and level."""
     count, male = len(places), 1.0 if person.sex == "M" else -1.0
     build, canal, pedicle = rng.normal(0, 1, 3)
-    height = 0.041 * male + 0.031 * person.tall + 0.024 * rng.normal() + 0.026 * _chain(rng, count, 0.75)
+    height = 0.041 * male + 0.026 * person.tall + 0.026 * rng.normal() + 0.040 * _chain(rng, count, 0.35)
     wedge = 0.014 * rng.normal(0, 1, count)
     width = 0.054 * male + 0.015 * person.tall + 0.034 * build + 0.028 * _chain(rng, count, 0.8)
     depth = 0.054 * male + 0.012 * person.tall + 0.030 * build + 0.034 * _chain(rng, count, 0.8)
-    canal = 0.018 * male + 0.05 * canal + 0.03 * _chain(rng, count, 0.7)
+    canal = 0.018 * male + (0.06 * canal + 0.065 * _chain(rng, count, 0.6)) * np.interp(places, [22, 24], [1, 1.7])
     pedicle_width = 0.05 * male + 0.8 * (width - 0.054 * male) + 0.07 * pedicle + 0.07 * _chain(rng, count, 0.6)
     reach = 0.055 * male + 0.5 * build * 0.034 + 0.06 * _chain(rng, count, 0.5)
     facets = rng.normal(0, 1) * 6 + rng.normal(0, 1, count) * np.sqrt(morphometry.FACET_SD**2 - 36)
@@ -163,8 +167,9 @@ def _discs(rng: np.random.Generator, places: Array, person: Person, sizes: list[
     wear = strain * years * 0.7 + 0.09 * rng.normal() * (0.4 + years) + 0.13 * _chain(rng, count, 0.3) * (0.4 + years)
     wear = np.clip(wear, 0, 0.85)
     male = 1.0 if person.sex == "M" else -1.0
-    height = 0.04 * male + 0.03 * person.tall + 0.08 * rng.normal() + 0.11 * _chain(rng, count, 0.6)
-    return mean * np.exp(height) * (1 - 0.5 * wear), wear
+    own = np.interp(places, [2, 7, 14, 19, 21, 24], [0.5, 0.7, 0.95, 1.15, 1.3, 1.7])
+    height = mean * np.exp(0.04 * male + 0.03 * person.tall + 0.06 * rng.normal()) + own * _chain(rng, count, 0.25)
+    return np.maximum(height, 0.45 * mean) * (1 - 0.5 * wear), wear
 
 
 def _sacrum(rng: np.random.Generator, person: Person, sagittal: Sagittal, lowest: Size) -> Sacrum:
@@ -178,6 +183,8 @@ def _sacrum(rng: np.random.Generator, person: Person, sagittal: Sagittal, lowest
         width=float(rng.normal(111 if male else 113, 5)) * grown,
         length=float(rng.normal(117 if male else 109, 7)) * grown,
         bi_iliac=float(rng.normal(280 if male else 275, 14)) * grown,
+        squared=float(rng.uniform(0, 0.25)),
+        s1_s2_disc_mm=float(rng.uniform(0.8, 2.5)) if rng.random() < 0.5 else 0.0,
         crest_ordinal=float(np.clip(rng.normal(23.28, 0.42), 22.2, 24.2)),
     )
 
@@ -187,27 +194,22 @@ def _wedged(
 ) -> tuple[list[Size], list[DiscBelow]]:
     """Sizes and discs whose wedges add up to the segments of the alignment.
 
-    A disc keeps at least a fifth of its mean height (and 1 mm) at either end; what its wedge cannot give, the body
-    above gives.
+    What a disc's wedge cannot give, the body above it gives.
     """
     sizes, discs = list(sizes), []
     for index, size in enumerate(sizes):
         below = sizes[index + 1].upper_depth if index + 1 < len(sizes) else sacrum.endplate_depth
-        depth, height = (size.lower_depth + below) / 2, float(heights[index])
         wanted = float(sagittal.segments[index]) - upper_wedge(size) - lower_wedge(size)
-        most = height - max(1.0, 0.2 * height)
-        half = float(np.clip(depth * np.sin(np.radians(wanted) / 2), -most, most))
-        rest = np.radians(wanted) - 2 * np.arcsin(half / depth)
-        shift = float(rest / 2 * (size.upper_depth + size.lower_depth) / 2)
-        sizes[index] = Size(
-            **(vars(size) | {"height_anterior": size.height_anterior + shift})
-            | {"height_posterior": size.height_posterior - shift}
+        front, back, rest = fitted(float(heights[index]), wanted, (size.lower_depth + below) / 2)
+        shift = float(np.radians(rest)) / 4 * (size.upper_depth + size.lower_depth)
+        sizes[index] = replace(
+            size, height_anterior=size.height_anterior + shift, height_posterior=size.height_posterior - shift
         )
         discs.append(
             DiscBelow(
-                height_anterior=height + half,
-                height_middle=height * (1.08 - 0.06 * float(wear[index])),
-                height_posterior=height - half,
+                height_anterior=front,
+                height_middle=float(heights[index]) * (1.08 - 0.06 * float(wear[index])),
+                height_posterior=back,
                 degeneration=float(wear[index]),
             )
         )

@@ -29,10 +29,32 @@ def disc_wedge(disc: DiscBelow, depth: float) -> float:
     return float(2 * np.degrees(np.arcsin(np.clip(ratio, -1, 1))))
 
 
+def fitted(height: float, wanted: float, depth: float) -> tuple[float, float, float]:
+    """Heights at the front and the back of a disc of this mean height, for a wanted wedge; and the degrees it lacks.
+
+    Either end keeps a fifth of the mean height, and at least 1 mm.
+    """
+    most = max(0.0, height - max(1.0, 0.2 * height))
+    half = float(np.clip(depth * np.sin(np.radians(wanted) / 2), -most, most))
+    return height + half, height - half, wanted - float(2 * np.degrees(np.arcsin(half / depth)))
+
+
 def depth_below(vertebrae: Sequence[Vertebra], index: int, sacrum: Sacrum) -> float:
     """Mean depth of the two endplates that bound the disc under a vertebra, mm."""
     below = vertebrae[index + 1].size.upper_depth if index + 1 < len(vertebrae) else sacrum.endplate_depth
     return (vertebrae[index].size.lower_depth + below) / 2
+
+
+def refitted(
+    vertebrae: Sequence[Vertebra], index: int, sacrum: Sacrum, *, height: float | None = None, more: float = 0.0
+) -> Vertebra:
+    """A vertebra whose disc has another mean height or ``more`` degrees of wedge, as far as it can."""
+    vertebra = vertebrae[index]
+    disc, depth = vertebra.disc, depth_below(vertebrae, index, sacrum)
+    mean = (disc.height_anterior + disc.height_posterior) / 2
+    front, back, _ = fitted(height or mean, disc_wedge(disc, depth) + more, depth)
+    middle = disc.height_middle * (height or mean) / mean
+    return replace(vertebra, disc=replace(disc, height_anterior=front, height_middle=middle, height_posterior=back))
 
 
 def leaning(vertebrae: Sequence[Vertebra], sacrum: Sacrum) -> tuple[Vertebra, ...]:
