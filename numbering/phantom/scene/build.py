@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from numbering.phantom.pose import Skeleton
+from numbering.phantom.scene.abdomen import abdomen
 from numbering.phantom.scene.body import body
+from numbering.phantom.scene.bowel import bowel
+from numbering.phantom.scene.canal import canal
 from numbering.phantom.scene.combine import overlaps
+from numbering.phantom.scene.diaphragm import Dome, crura
 from numbering.phantom.scene.grid import Bounds
+from numbering.phantom.scene.kidneys import kidneys
 from numbering.phantom.scene.muscles import muscles
 from numbering.phantom.scene.site import Site
 from numbering.phantom.scene.structure import Structure
+from numbering.phantom.scene.thorax import thorax
+from numbering.phantom.scene.vessels import vessels
 from numbering.phantom.shapes.source import ShapeSource
 
 
@@ -21,7 +28,19 @@ def scene(
     left out; those inside are the same as without it.
     """
     site = Site(skeleton, seed)
-    found: list[Structure] = [*body(site), *muscles(site), *bones(skeleton, source)]
+    dome = Dome(site)
+    found: list[Structure] = [
+        *body(site),
+        *thorax(site, dome),
+        *bowel(site),
+        *abdomen(site, dome),
+        *kidneys(site),
+        *crura(site),
+        *muscles(site),
+        *vessels(site),
+        *canal(site),
+        *bones(skeleton, source),
+    ]
     return [structure for structure in found if overlaps(structure.bounds, region)]
 
 

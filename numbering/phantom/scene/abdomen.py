@@ -1,0 +1,136 @@
+"""Liver, spleen, stomach and bladder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numbering.phantom.scene.blob import Blob, blob, dented
+from numbering.phantom.scene.body import cavity
+from numbering.phantom.scene.combine import Both, HalfSpace, Shifted
+from numbering.phantom.scene.diaphragm import Dome
+from numbering.phantom.scene.grid import Array
+from numbering.phantom.scene.labels import Label
+from numbering.phantom.scene.site import Site
+from numbering.phantom.scene.structure import Structure
+from numbering.phantom.scene.thorax import DIAPHRAGM_MM
+from numbering.phantom.scene.tube import pieces, tube
+
+_PART = 50
+
+
+def abdomen(site: Site, dome: Dome) -> list[Structure]:
+    """From behind the dome downwards."""
+    rng = site.draw(_PART)
+    under = [cavity(site, 1.5), Shifted(0, dome, -DIAPHRAGM_MM)]
+    return [
+        Both(Label.LIVER, [_liver(site, dome, rng), _liver_edge(site, rng), *under]),
+        Both(Label.SPLEEN, [_spleen(site, dome, rng), *under]),
+        *_stomach(site, dome, under, rng),
+        *_pancreas(site),
+        _bladder(site, rng),
+    ]
+
+
+def _upright(z: float, tilt_y: float) -> Array:
+    """Axes turned by degrees about y: the top leans to the patient's left where positive."""
+    a = np.radians(tilt_y)
+    return np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+
+
+def _liver(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:
+    scale = site.scale
+    long = float(rng.normal(1, 0.08))
+    y = site.trunk.at(dome.top, site.trunk.middle[:, 1])
+    centre = np.array([-52 * scale, y - 2, dome.top - 62 * scale])
+    half = np.array([112, 96, 92 * long]) * scale
+    return blob(
+        Label.LIVER,
+        centre,
+        half,
+        _upright(0, -8),
+        power=2.4,
+        bumps=0.03,
+        rng=rng,
+        dent=dented([0.5, 0.75, -0.4], 0.3, 0.5),
+    )
+
+
+def _liver_edge(site: Site, rng: np.random.Generator) -> HalfSpace:
+    """Its lower surface, which rises from the right flank to the left dome."""
+    normal = np.array([0.62, 0.12, -0.77])
+    normal /= np.linalg.norm(normal)
+    z = site.z(21.6 + float(rng.normal(0, 0.45)))
+    through = np.array([-105 * site.scale, -60.0, z])
+    return HalfSpace((float(normal[0]), float(normal[1]), float(normal[2])), float(normal @ through))
+
+
+def _spleen(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:
+    scale, trunk = site.scale, site.trunk
+    z = dome.top - 62 * scale
+    x = trunk.at(z, trunk.width) - 44 * scale
+    y = site.spine(z)[1] + 8 * scale
+    half = np.array([26, 46, 56]) * scale * float(rng.normal(1, 0.09))
+    turn = np.radians(-38)
+    axes = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+    return blob(Label.SPLEEN, [x, y, z], half, axes, bumps=0.04, rng=rng, dent=dented([-1, 0, 0], 0.25, 0.6))
+
+
+def _stomach(site: Site, dome: Dome, under: list[Structure], rng: np.random.Generator) -> list[Structure]:
+    """Fundus under the left dome, body in front of the spleen, antrum crossing the midline."""
+    scale = site.scale
+    top = dome.top - dome.left_lower
+    full = float(rng.uniform(0.75, 1.15))
+    front = float(site.trunk.front(40 * scale, site.z(20))) + 42 * scale
+    path = np.array(
+        [
+            [62 * scale, site.spine(top)[1] - 40 * scale, top - 38 * scale],
+            [64 * scale, (front + site.spine(top)[1] - 40 * scale) / 2, top - 75 * scale],
+            [48 * scale, front, site.z(20.3)],
+            [12 * scale, front + 4, site.z(21.0)],
+            [-22 * scale, front + 18, site.z(20.8)],
+        ]
+    )
+    radius = np.array([34, 33, 27, 20, 13]) * scale * full
+    wall = tube(Label.STOMACH, path, radius, step_mm=14)
+    inner = tube(Label.BOWEL_GAS, path, radius - 4, step_mm=14)
+    share = float(np.clip(rng.normal(0.3, 0.15) * site.soft.bowel_gas, 0.05, 0.7))
+    gas = gas_above(
+        site,
+        path[0] if site.skeleton.posture == "standing" else path[2],
+        float(radius[0] if site.skeleton.posture == "standing" else radius[2]),
+        share,
+    )
+    return [Both(Label.STOMACH, [wall, *under]), Both(Label.BOWEL_GAS, [inner, gas, *under])]
+
+
+def gas_above(site: Site, middle: Array, radius: float, share: float) -> HalfSpace:
+    """The part of a loop that gas fills: its top in this posture (front when lying, upper end when standing)."""
+    if site.skeleton.posture == "standing":
+        return HalfSpace((0.0, 0.0, -1.0), -(float(middle[2]) + radius * (1 - 2 * share)))
+    return HalfSpace((0.0, 1.0, 0.0), float(middle[1]) - radius * (1 - 2 * share))
+
+
+def _pancreas(site: Site) -> list[Structure]:
+    scale, found = site.scale, []
+    for label, rows, radius in (
+        (Label.VISCERA, ((21.3, -36, 32), (20.8, -14, 46), (20.3, 22, 42), (20.0, 62, 12)), (12, 10, 9, 8)),
+        (
+            Label.BOWEL,
+            ((20.7, -40, 50), (21.3, -48, 22), (22.4, -36, 26), (22.6, 0, 30), (21.6, 26, 28)),
+            (12, 13, 12, 11, 11),
+        ),
+    ):
+        path = []
+        for at, across, gap in rows:
+            z = site.z(at)
+            x, y = site.spine(z)
+            path.append([x + across * scale, y - site.body_half(z)[1] - gap * scale, z])
+        found += pieces(tube(label, path, np.array(radius) * scale, step_mm=10))
+    return [*found]
+
+
+def _bladder(site: Site, rng: np.random.Generator) -> Blob:
+    scale = site.scale
+    full = float(rng.uniform(0.75, 1.35))
+    centre = np.array([0, -62 * scale, -108 * scale + 18 * full])
+    return blob(Label.BLADDER, centre, np.array([42, 32, 30]) * scale * full, bumps=0.04, rng=rng)
