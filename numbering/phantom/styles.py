@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 Language = Literal["en", "de", "fr", "es", "ja"]
-Shown = Literal["AP", "lateral", "CT", "axial T1", "axial T2", "sagittal T1", "sagittal T2"]
+Shown = Literal[
+    "AP",
+    "lateral",
+    "CT",
+    "axial T1",
+    "axial T2",
+    "sagittal T1",
+    "sagittal T2",
+    "sagittal STIR",
+    "sagittal FS",
+    "sagittal GRE",
+    "coronal T1",
+    "coronal T2",
+    "localizer",
+]
 Region = Literal["lumbar", "whole-spine", "thoracolumbar", "abdomen"]
 
 
@@ -112,6 +126,12 @@ _SERIES: Mapping[Language, Mapping[Shown, str]] = {
         "axial T2": "Ax T2 TSE {region}",
         "sagittal T1": "Sag T1 TSE {region}",
         "sagittal T2": "Sag T2 TSE {region}",
+        "sagittal STIR": "Sag STIR {region}",
+        "sagittal FS": "Sag T2 FS {region}",
+        "sagittal GRE": "Sag 3D GRE WE {region}",
+        "coronal T1": "Cor T1 TSE {region}",
+        "coronal T2": "Cor T2 TSE {region}",
+        "localizer": "3-Plane Localizer",
     },
     "de": {
         "AP": "{region} a.p.",
@@ -121,6 +141,12 @@ _SERIES: Mapping[Language, Mapping[Shown, str]] = {
         "axial T2": "t2_tse_tra_{region}",
         "sagittal T1": "t1_tse_sag_{region}",
         "sagittal T2": "t2_tse_sag_{region}",
+        "sagittal STIR": "t2_tirm_sag_{region}",
+        "sagittal FS": "t2_tse_fs_sag_{region}",
+        "sagittal GRE": "fl3d_we_sag_{region}",
+        "coronal T1": "t1_tse_cor_{region}",
+        "coronal T2": "t2_tse_cor_{region}",
+        "localizer": "localizer_3 Ebenen",
     },
     "fr": {
         "AP": "{region} de face",
@@ -130,6 +156,12 @@ _SERIES: Mapping[Language, Mapping[Shown, str]] = {
         "axial T2": "AX T2 {region}",
         "sagittal T1": "SAG T1 {region}",
         "sagittal T2": "SAG T2 {region}",
+        "sagittal STIR": "SAG STIR {region}",
+        "sagittal FS": "SAG T2 FATSAT {region}",
+        "sagittal GRE": "SAG 3D EG {region}",
+        "coronal T1": "COR T1 {region}",
+        "coronal T2": "COR T2 {region}",
+        "localizer": "REPERAGE 3 PLANS",
     },
     "es": {
         "AP": "{region} AP",
@@ -139,6 +171,12 @@ _SERIES: Mapping[Language, Mapping[Shown, str]] = {
         "axial T2": "T2 TSE axial {region}",
         "sagittal T1": "T1 TSE sagital {region}",
         "sagittal T2": "T2 TSE sagital {region}",
+        "sagittal STIR": "STIR sagital {region}",
+        "sagittal FS": "T2 SUPRESION GRASA sagital {region}",
+        "sagittal GRE": "3D GRE sagital {region}",
+        "coronal T1": "T1 TSE coronal {region}",
+        "coronal T2": "T2 TSE coronal {region}",
+        "localizer": "LOCALIZADOR",
     },
     "ja": {
         "AP": "{region}正面",
@@ -148,6 +186,12 @@ _SERIES: Mapping[Language, Mapping[Shown, str]] = {
         "axial T2": "{region} T2 横断",
         "sagittal T1": "{region} T1 矢状断",
         "sagittal T2": "{region} T2 矢状断",
+        "sagittal STIR": "{region} STIR 矢状断",
+        "sagittal FS": "{region} T2 脂肪抑制 矢状断",
+        "sagittal GRE": "{region} 3D GRE 矢状断",
+        "coronal T1": "{region} T1 冠状断",
+        "coronal T2": "{region} T2 冠状断",
+        "localizer": "位置決め",
     },
 }
 

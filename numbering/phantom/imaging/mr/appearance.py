@@ -192,5 +192,3 @@ def _random_contrast(protocol: Protocol, seed: int) -> Callable[[int], float]:
     rng = np.random.default_rng([seed, 0xC0A7])
     table = rng.random(256)
     return lambda label: float(table[0 if is_bone(label) else label])
-
-

@@ -49,3 +49,13 @@ def bent(grid: Grid, strength: float, rng: np.random.Generator) -> Tensor:
     _, rows, columns = grid.shape
     coarse = torch.as_tensor(rng.normal(0, 0.55 * strength, (1, 1, 4, 4)), dtype=torch.float32)
     return functional.interpolate(coarse, size=(rows, columns), mode="bicubic", align_corners=True)[0, 0].exp()
+
+
+def blurred(image: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur with a standard deviation in pixels."""
+    reach = max(1, int(3 * sigma))
+    offset = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (offset / max(sigma, 1e-3)) ** 2)
+    kernel = kernel / kernel.sum()
+    found = functional.conv2d(image[None, None], kernel[None, None, :, None], padding=(reach, 0))
+    return functional.conv2d(found, kernel[None, None, None], padding=(0, reach))[0, 0]

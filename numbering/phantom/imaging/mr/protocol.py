@@ -190,13 +190,15 @@ def sample(
     style: str,
     layout: Layout = "block",
     small_field: bool | None = None,
+    field: float | None = None,
 ) -> Protocol:
-    """A protocol as a hospital with this machine might run it.
+    """A protocol as a hospital with this machine might run it; ``field`` in tesla, None draws one that its maker sells.
 
     ``small_field`` (axial): 150–180 mm around the canal instead of 180–240; None draws one of both.
     """
     machine = MACHINES[style]
-    field = float(rng.choice(machine.fields_tesla))
+    drawn = float(rng.choice(machine.fields_tesla))
+    field = drawn if field is None else field
     (tr_low, tr_high), (te_low, te_high) = _TIMES[weighting]
     base = Protocol(
         plane=plane,
