@@ -159,7 +159,8 @@ def _developed(
 
 
 def _kept(skeleton: Skeleton, field_of_view: FieldOfView) -> Array:
-    """What no technologist collimates away."""
+    """What no technologist collimates away ``(n, 3)``: the spine, and beside it what belongs to it."""
     first = 19 if field_of_view == "lumbar" else 7
-    rows = [skeleton.at(reference) for reference in np.arange(first, 25.5)]
-    return np.array([*rows, *skeleton.s1_corners()])
+    spine = np.array([skeleton.at(reference) for reference in np.arange(first, 25.5)])
+    beside = np.array([[-62.0, -35, 0], [62, 75, 0]])
+    return np.concatenate([spine + beside[0], spine + beside[1], skeleton.s1_corners()])

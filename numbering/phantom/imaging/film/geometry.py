@@ -74,9 +74,7 @@ class Beam:
     def turned(self) -> Beam:
         """The beam of the image turned by a quarter counter-clockwise (``np.rot90``)."""
         corner = self.corner + self.across * self.columns * self.pitch
-        return replace(
-            self, corner=corner, across=self.down, down=-self.across, rows=self.columns, columns=self.rows
-        )
+        return replace(self, corner=corner, across=self.down, down=-self.across, rows=self.columns, columns=self.rows)
 
     def part(self, left: int, top: int, columns: int, rows: int) -> Beam:
         """The beam of ``pixels[top:top + rows, left:left + columns]``."""

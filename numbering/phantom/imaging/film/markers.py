@@ -27,7 +27,7 @@ def letters(text: str, height_px: int, *, framed: bool = False) -> Mask:
     draw.text((pad - left, pad - top), text, fill=255, font=font)
     if framed:
         draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=255, width=max(1, pad // 2))
-    return np.asarray(picture, np.float32) / 255
+    return np.asarray(picture, np.float32) / np.float32(255)
 
 
 def lead(view: View, beam: Beam, rng: np.random.Generator) -> Mask | None:
@@ -51,7 +51,7 @@ def lead(view: View, beam: Beam, rng: np.random.Generator) -> Mask | None:
         tilted = Image.fromarray((mark * 255).astype(np.uint8)).rotate(
             float(rng.normal(0, 12)), expand=True, resample=Image.Resampling.BILINEAR
         )
-        mark = np.asarray(tilted, np.float32) / 255
+        mark = np.asarray(tilted, np.float32) / np.float32(255)
     inset = rng.uniform(12, 40) / beam.pitch
     row = int(rng.uniform(0.04, 0.85) * beam.rows)
     column = int(inset if on_left else beam.columns - inset - mark.shape[1])

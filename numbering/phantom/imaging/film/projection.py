@@ -85,9 +85,7 @@ def _shares(
     source = frustum.source(device)
     ray = frustum.directions(rows[:, None].expand(-1, len(columns)), columns[None].expand(len(rows), -1))
     every = max(1, CHUNK // max(1, ray.shape[0] * ray.shape[1]))
-    distances = [
-        structure.signed_distance(source + part[:, None, None, None] * ray) for part in depth.split(every)
-    ]
+    distances = [structure.signed_distance(source + part[:, None, None, None] * ray) for part in depth.split(every)]
     distance = torch.cat(distances)
     return inside_share(distance[:-1], distance[1:], soft)
 
@@ -109,7 +107,9 @@ class Blocks:
 GROUP = 4
 """Blocks are looked for in groups of this many along each axis."""
 UNEVEN = 1.6
-"""Away from its surface a shape's distance may be off by this factor."""
+"""Away from its surface a shape's distance may be off by this factor …"""
+NEARLY_TRUE = 1.15
+"""… and near it by this one."""
 
 
 def add_excess(structure: Structure, frustum: Frustum, profile: Profile, blocks: Blocks, image: Tensor) -> None:
@@ -132,9 +132,9 @@ def add_excess(structure: Structure, frustum: Frustum, profile: Profile, blocks:
         reach = _half_diagonal(frustum, blocks, size, window.far)
         distance = torch.cat([structure.signed_distance(part) for part in centre.split(CHUNK)])
         if size == 1:
-            deep = distance < -UNEVEN * reach - profile.thickness
+            deep = distance < -NEARLY_TRUE * reach - profile.thickness
             _add_deep(frustum, lattice[deep], blocks, profile.core, image)
-            lattice = lattice[(distance < UNEVEN * reach + 0.5) & ~deep]
+            lattice = lattice[(distance < NEARLY_TRUE * reach + profile.soft) & ~deep]
         else:
             lattice = lattice[distance < UNEVEN * reach + 0.5]
     if len(lattice):

@@ -26,12 +26,12 @@ class Sampling:
         """A film as an archive holds it."""
         return Sampling(
             pitch=pitch,
-            fine=max(1, round(0.34 / pitch)),
-            middle=max(1, round(0.62 / pitch)),
+            fine=max(1, round(0.42 / pitch)),
+            middle=max(1, round(0.7 / pitch)),
             soft=max(1, round(2.2 / pitch)),
             soft_step=5.0,
-            fine_blocks=Blocks(side=8, steps=4, step=1.2),
-            middle_blocks=Blocks(side=8, steps=4, step=1.6),
+            fine_blocks=Blocks(side=4, steps=2, step=1.5),
+            middle_blocks=Blocks(side=4, steps=2, step=2.0),
         )
 
     @staticmethod

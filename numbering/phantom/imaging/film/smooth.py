@@ -39,7 +39,9 @@ def resized(image: Tensor, rows: int, columns: int, mode: str = "bilinear") -> T
 def enlarged(image: Tensor, factor: int, rows: int, columns: int) -> Tensor:
     """Each cell as ``factor`` × ``factor`` pixels, cubic between them; the first ``rows`` × ``columns`` of it."""
     if factor > 1:
-        image = functional.interpolate(image[None, None], scale_factor=factor, mode="bicubic", align_corners=False)[0, 0]
+        image = functional.interpolate(image[None, None], scale_factor=factor, mode="bicubic", align_corners=False)[
+            0, 0
+        ]
     return image[:rows, :columns]
 
 
