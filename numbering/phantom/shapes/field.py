@@ -17,10 +17,13 @@ from numbering.phantom.scene.structure import Bounds
 from numbering.phantom.shapes.solids import DISTANCE, Array, Part
 
 REACH_MM = 4.0
-"""Distances up to here are true; beyond it they only keep their sign, and are at least this."""
+"""Distances up to here are true; beyond it they may fall short."""
 OPEN_MM = 1000.0
+"""Farther than anything."""
 EDGE = 8
-"""Points along a side of a block."""
+"""Points along a side of a block, where points come as a lattice; as ``(blocks, points)`` they are cut already."""
+ROW = 64
+"""Points in a block, where they come as a list."""
 CHUNK = 96
 """Blocks looked at together on a CPU: what fits its cache."""
 
@@ -56,16 +59,15 @@ class Field:
         reach = torch.cat([_everywhere(kind, values, middle) for kind, values, _ in kinds])
         carve = torch.tensor([part.carve for part in self._parts], device=blocks.device)
         slack = half * 1.3
-        far = torch.where(carve[:, None], torch.inf, reach).amin(0) - slack
         near = reach < slack + REACH_MM + 1.0
+        beyond = torch.where(carve[:, None] | near, OPEN_MM, reach - slack).amin(0)[:, None]
         active = (near & ~carve[:, None]).any(0)
-        beyond = far.clamp(min=REACH_MM)[:, None]
         found = torch.where(active[:, None], OPEN_MM, beyond).expand(blocks.shape[1:]).contiguous()
         index = active.nonzero()[:, 0]
         step = CHUNK if blocks.device.type == "cpu" else max(len(index), 1)
         for some in index.split(step):
             joined = self._joined(blocks[:, some], near[:, some].cpu(), found[some], kinds)
-            found[some] = torch.minimum(joined, beyond[some].clamp(min=REACH_MM + 4))
+            found[some] = torch.minimum(joined, beyond[some])
         return found
 
     def _joined(self, blocks: Tensor, near: Tensor, found: Tensor, kinds: list[tuple[str, Tensor, Tensor]]) -> Tensor:
@@ -123,12 +125,13 @@ def _everywhere(kind: str, values: Tensor, middle: Tensor) -> Tensor:
 def _blocks(points: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """Points as ``(3, blocks, points)`` and the way back."""
     shape = points.shape[:-1]
+    if len(shape) == 2:
+        return points.permute(2, 0, 1), lambda found: found
     if len(shape) != 3:
         flat = points.reshape(-1, 3)
-        size = EDGE**2
-        count = math.ceil(max(len(flat), 1) / size)
-        fill = torch.arange(count * size, device=points.device).clamp_(max=max(len(flat) - 1, 0))
-        blocks = flat[fill].t().reshape(3, count, size)
+        count = math.ceil(max(len(flat), 1) / ROW)
+        fill = torch.arange(count * ROW, device=points.device).clamp_(max=max(len(flat) - 1, 0))
+        blocks = flat[fill].t().reshape(3, count, ROW)
         return blocks, lambda found: found.reshape(-1)[: len(flat)].reshape(shape)
     sides = [math.ceil(length / EDGE) for length in shape]
     padded = points

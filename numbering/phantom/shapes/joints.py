@@ -10,6 +10,10 @@ from numbering.phantom.pose import Frame, Placed, Skeleton
 from numbering.phantom.shapes.solids import Array
 
 
+SIDES = (-1.0, 1.0)
+"""Right before left."""
+
+
 @dataclass(frozen=True)
 class Joint:
     """A facet joint, patient frame: its middle, the way the lower bone's facet faces, and the way up along it."""
@@ -20,45 +24,51 @@ class Joint:
     gap_mm: float
     half_height: float
     half_width: float
+    hollow_mm: float
+    """How far the middle of the lower bone's facet lies before its edges."""
 
     def within(self, frame: Frame) -> Joint:
         """The same in a bone's own frame."""
         centre = frame.own(self.centre[None])[0]
         turn = frame.rotation.T
-        return Joint(centre, turn @ self.normal, turn @ self.up, self.gap_mm, self.half_height, self.half_width)
+        return Joint(
+            centre, turn @ self.normal, turn @ self.up, self.gap_mm, self.half_height, self.half_width, self.hollow_mm
+        )
+
+
+def place_of(skeleton: Skeleton, placed: Placed) -> int:
+    """Which of the skeleton's vertebrae this is."""
+    return next(i for i, other in enumerate(skeleton.vertebrae) if other.vertebra.ordinal == placed.vertebra.ordinal)
 
 
 def joint(skeleton: Skeleton, upper: Placed, side: float) -> Joint:
     """The joint under ``upper`` on one side (-1 right, 1 left)."""
-    index = next(i for i, placed in enumerate(skeleton.vertebrae) if placed is upper)
+    index = place_of(skeleton, upper)
     size, region = upper.vertebra.size, upper.vertebra.level.region
-    disc = upper.vertebra.disc.height_posterior
+    lift = upper.vertebra.disc.height_posterior / 2
     if index + 1 < len(skeleton.vertebrae):
         below = skeleton.vertebrae[index + 1]
         frame, lower = below.frame, below.vertebra.size
-        top, back = lower.height_posterior / 2, lower.upper_depth / 2
-        pedicle = (lower.canal_width + min(lower.pedicle_width, 13.0)) / 2
-        canal = lower.canal_depth
-        scale = lower.height / 27
+        lift += lower.height_posterior / 2
+        pedicle = (lower.canal_width + min(lower.pedicle_width, 12.0)) / 2
+        canal, scale, back = lower.canal_depth, lower.height / 27, lower.upper_depth / 2
     else:
         frame, sacrum = skeleton.sacrum, skeleton.patient.sacrum
-        top, back = 0.0, sacrum.endplate_depth / 2
-        pedicle, canal, scale = 0.44 * sacrum.endplate_width, 0.95 * size.canal_depth, size.height / 27
-    angle = np.radians(np.clip(size.facet_angle, 10, 115))
-    slope = {"L": 4.0, "T": 18.0, "C": 42.0}[region]
+        back = sacrum.endplate_depth / 2
+        pedicle, canal, scale = 0.41 * sacrum.endplate_width, 0.95 * size.canal_depth, size.height / 27
     if region == "C":
-        place = np.array([side * (size.canal_width / 2 + 6.0), back + 0.15 * canal, top + disc / 2 + 0.5])
-        half_height, half_width = 4.6, 4.2
-    elif region == "T" and size.facet_angle > 60:
-        place = np.array([side * (0.45 * size.canal_width + 3.0), back + 0.75 * canal, top + disc / 2 + 2.0])
-        half_height, half_width = 5.0, 4.2
+        place = np.array([side * (0.5 * size.canal_width + 6.5), back + 0.2 * canal, lift + 0.5])
+        shape, slope, facing, hollow = (4.6, 4.4), 40.0, size.facet_angle + 28, 0.3
+    elif region == "T" and size.facet_angle > 45:
+        place = np.array([side * (0.35 * size.canal_width + 4.5), back + 0.8 * canal, lift + 2.0])
+        shape, slope, facing, hollow = (5.0, 4.2), 17.0, size.facet_angle + 18, 0.0
     else:
-        place = np.array([side * 0.93 * pedicle, back + 0.78 * canal, top + disc / 2 + 2.0])
-        half_height, half_width = 7.5 * scale, 5.5 * scale
+        place = np.array([side * 0.93 * pedicle, back + 0.8 * canal, lift + 1.5])
+        shape, slope, facing, hollow = (7.0 * scale, 6.0 * scale), 3.0, size.facet_angle, 1.6
+    angle, rise = np.radians(np.clip(facing, 8, 110)), np.radians(slope)
     flat = np.array([-side * np.cos(angle), np.sin(angle), 0.0])
-    lift = np.radians(slope)
-    normal = np.cos(lift) * flat + np.sin(lift) * np.array([0, 0, 1.0])
-    up = np.cos(lift) * np.array([0, 0, 1.0]) - np.sin(lift) * flat
+    normal = np.cos(rise) * flat + np.sin(rise) * np.array([0, 0, 1.0])
+    up = np.cos(rise) * np.array([0, 0, 1.0]) - np.sin(rise) * flat
     rotation = frame.rotation
     gap = 0.0 if upper.vertebra.disc.fused else 1.8
-    return Joint(frame.place(place[None])[0], rotation @ normal, rotation @ up, gap, half_height, half_width)
+    return Joint(frame.place(place[None])[0], rotation @ normal, rotation @ up, gap, *shape, hollow)

@@ -1,47 +1,163 @@
-"""Hip bones and the upper femora."""
+"""Hip bones: wing, socket, sitting bone and pubis; and the upper femora. In the patient's frame.
+
+The table below is a pelvis under a sacral slope of 40° and with the hips 9° in front of the sacrum's endplate; parts
+near the sacroiliac joint turn with the sacrum, the rest with the pelvic tilt.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from numbering.phantom.pose import Skeleton
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from numbering.phantom.pose import Skeleton, rotation
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.shapes.bone import Bone
 from numbering.phantom.shapes.field import Field
-from numbering.phantom.shapes.solids import bar
-from numbering.phantom.shapes.vertebra import SIDES
+from numbering.phantom.shapes.joints import SIDES
+from numbering.phantom.shapes.sacrum import lateral
+from numbering.phantom.shapes.solids import Array, Part, ball, bar, grown, moved, sheet
+
+TABLE_SLOPE, TABLE_TILT = 40.0, 9.1
+JOINT_GAP_MM = 2.0
+# the wing from behind to in front, left side: its crest, two lines in between, and its lower border
+_WING = np.array(
+    [
+        [(46, 49, -36), (52, 43, -6), (66, 32, 26), (88, 10, 45), (112, -18, 44), (131, -48, 24), (135, -70, -6), (127, -83, -27)],
+        [(50, 41, -42), (56, 36, -16), (69, 26, 10), (89, 6, 22), (108, -20, 20), (122, -46, 4), (127, -64, -18), (122, -76, -36)],
+        [(54, 34, -50), (60, 27, -30), (71, 17, -14), (87, 0, -8), (102, -20, -12), (112, -40, -24), (117, -56, -38), (117, -68, -54)],
+        [(58, 26, -62), (63, 16, -56), (69, 4, -52), (78, -10, -54), (90, -22, -60), (100, -33, -66), (107, -44, -72), (111, -54, -76)],
+        [(66, 16, -74), (70, 6, -76), (75, -4, -80), (82, -12, -86), (90, -20, -90), (96, -27, -92), (101, -34, -92), (105, -42, -92)],
+    ],
+    float,
+)  # fmt: skip
+_THICK = np.array(
+    [
+        (6.0, 6.5, 6.0, 5.5, 6.0, 6.0, 5.5, 5.0),
+        (7.5, 7.5, 4.5, 3.2, 3.4, 4.2, 4.2, 4.0),
+        (8.0, 9.0, 5.5, 2.6, 2.6, 3.6, 4.6, 4.5),
+        (7.5, 9.0, 8.0, 6.0, 6.0, 7.0, 7.0, 6.5),
+        (8.0, 9.0, 10.0, 11.0, 11.0, 11.0, 10.0, 8.0),
+    ]
+)
+HIP = np.array([89.0, -18.0, -112.0])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the table's pelvis becomes this patient's."""
+
+    size: float
+    wide: float
+    tall: float
+    """Stretch of the wings above the sacroiliac joint."""
+    sacral: Array
+    pelvic: Array
+
+    def place(self, points: Array, side: float) -> Array:
+        """Points ``(..., 3)`` of the table's left side, in the patient's frame on either side."""
+        own = np.array(points, float)
+        high = own[..., 2] > -30
+        own[..., 2] = np.where(high, -30 + (own[..., 2] + 30) * self.tall, own[..., 2])
+        lateral_ = np.clip((own[..., 0] - 60) / 70, 0, 1)
+        own[..., 0] *= 1 + (self.wide - 1) * lateral_
+        follow = (np.clip((own[..., 1] - 5) / 25, 0, 1) * np.clip((100 - own[..., 0]) / 30, 0, 1))[..., None]
+        own = own * self.size * np.array([side, 1, 1])
+        return np.asarray(follow * (own @ self.sacral.T) + (1 - follow) * (own @ self.pelvic.T))
+
+
+def setting(skeleton: Skeleton) -> Setting:
+    """The patient's, such that crests and width are as sampled."""
+    patient, frame = skeleton.patient, skeleton.sacrum.rotation
+    slope = float(np.degrees(np.arctan2(-frame[1, 2], frame[2, 2])))
+    level = frame @ rotation(slope, 0, 0).T
+    tilt = patient.sacrum.pelvic_incidence - slope
+    size = patient.sacrum.width / 112
+    sacral, pelvic = frame @ rotation(TABLE_SLOPE, 0, 0).T, level @ rotation(tilt - TABLE_TILT, 0, 0).T
+    found = Setting(size, 1.0, 1.0, sacral, pelvic)
+    reach = max(abs(found.place(_WING, side)[..., 0]).max() for side in SIDES) + 5.5
+    wide = float(np.clip(1 + (patient.sacrum.bi_iliac / 2 - reach) / reach * 1.15, 0.8, 1.25))
+    want = skeleton.height(patient.sacrum.crest_ordinal)
+    tall = 1.0
+    for _ in range(3):
+        found = Setting(size, wide, tall, sacral, pelvic)
+        crest = np.mean([found.place(_WING[0], side)[:, 2].max() for side in SIDES]) + 5.0
+        tall = float(np.clip(tall * (want + 30 * size) / max(crest + 30 * size, 10.0), 0.6, 1.7))
+    return Setting(size, wide, tall, sacral, pelvic)
+
+
+def hip_centre(skeleton: Skeleton, side: float) -> Array:
+    """Middle of the femoral head ``(3,)``, patient frame."""
+    return setting(skeleton).place(HIP, side)
 
 
 def pelvis(skeleton: Skeleton) -> list[Bone]:
     """Hip bones, then femora; right before left."""
-    scale = skeleton.patient.scale
-    hips, femora = [], []
-    for side in SIDES:
-        flip = np.array([side, 1, 1]) * scale
-        crest = np.array([[48, 40, 0], [84, 10, 46], [128, -48, 24], [126, -82, -26]]) * flip
-        brim = np.array([[52, 34, -60], [62, 6, -60], [84, -24, -82], [110, -46, -84]]) * flip
-        parts = []
-        for index in range(4):
-            parts.append(
-                bar(brim[index], crest[index], (6, 4), across=[-side * 0.6, 0.0, 0.8], wide=2, tall=(10, 22), blend=6)
-            )
-        centre = np.array([89, -18, -112]) * flip
-        parts.append(bar(np.array([72, -35, -104]) * flip, np.array([10, -62, -128]) * flip, 7))
-        parts.append(bar(np.array([74, 0, -125]) * flip, np.array([50, 0, -180]) * flip, 13))
-        parts.append(bar(np.array([50, 0, -180]) * flip, np.array([12, -50, -158]) * flip, 7))
-        parts.append(bar(centre, centre, 31, blend=6))
-        parts.append(bar(centre, centre + [side * 10, 0, -4], 26, carve=True))
-        hips.append(Bone(Label.HIP_BONE, Field(parts)))
-        femora.append(
-            Bone(
-                Label.FEMUR,
-                Field(
-                    [
-                        bar(centre, centre, 23 * scale),
-                        bar(centre, np.array([124, 0, -140]) * flip, (16, 17), blend=5),
-                        bar(np.array([124, 0, -140]) * flip, np.array([122, 0, -280]) * flip, (17, 13), blend=5),
-                    ]
-                ),
-            )
-        )
+    at, shape = setting(skeleton), skeleton.patient.sacrum
+    joint = [grown(moved(part, skeleton.sacrum), JOINT_GAP_MM, carve=True) for part in lateral(shape)]
+    hips = [Bone(Label.HIP_BONE, Field([*_hip_bone(at, side), *joint])) for side in SIDES]
+    femora = [
+        Bone(Label.FEMUR, Field(_femur(at, side, prosthesis)))
+        for side, prosthesis in zip(SIDES, shape.hip_prosthesis, strict=True)
+    ]
     return [*hips, *femora]
+
+
+def _hip_bone(at: Setting, side: float) -> list[Part]:
+    def place(*point: float) -> Array:
+        return at.place(np.array(point), side)
+
+    size = at.size
+    wing = _finer(at.place(_WING, side), 7, 12)
+    parts = sheet(wing, _finer(_THICK[:, :, None], 7, 12)[..., 0] * size)
+    crest = wing[0]
+    rim = np.interp(np.linspace(0, 1, 12), np.linspace(0, 1, 8), _THICK[0]) * size
+    parts += [
+        bar(a, b, (float(r), float(s)), blend=4.0)
+        for a, b, r, s in zip(crest[:-1], crest[1:], rim[:-1], rim[1:], strict=True)
+    ]
+    hip = place(*HIP)
+    parts += [
+        ball(hip + [side * -2.0, 2.0, 2.0], 28.5 * size, blend=8.0),
+        bar(place(74, -38, -104), place(36, -64, -112), (9.0 * size, 6.5 * size), blend=6.0),
+        bar(place(36, -64, -112), place(9, -68, -122), (6.5 * size, 6.5 * size), across=[0, 0, 1], wide=(0.5, 5.0)),
+        bar(place(9, -67, -120), place(10, -60, -142), 6.0 * size, across=[1, 0, 0], wide=1.5, blend=4.0),
+        bar(place(11, -60, -140), place(36, -32, -166), (5.5 * size, 5.0 * size), across=[0, 1, 1], wide=2.0),
+        bar(place(36, -32, -166), place(58, 2, -180), (5.0 * size, 8.0 * size), across=[0, 1, 1], wide=2.0, blend=5.0),
+        bar(place(80, 4, -122), place(66, 14, -162), (15.0 * size, 12.0 * size), blend=8.0),
+        bar(place(66, 14, -162), place(58, 2, -178), (13.0 * size, 10.0 * size), blend=6.0),
+        bar(place(68, 16, -80), place(74, 10, -128), (9.0 * size, 13.0 * size), blend=8.0),
+        bar(place(70, 18, -112), place(56, 34, -120), (7.0 * size, 2.5 * size), blend=6.0),
+        ball(hip, 25.0 * size, blend=2.0, carve=True),
+        bar(hip, hip + side * np.array([40.0, 0, 0]) + [0, -14.0, -26.0], (23.0 * size, 34.0 * size), carve=True),
+    ]
+    return parts
+
+
+def _femur(at: Setting, side: float, prosthesis: bool) -> list[Part]:
+    """Head, neck, trochanters and shaft; a prosthesis has taken head and neck away."""
+
+    def place(*point: float) -> Array:
+        return at.place(np.array(point), side)
+
+    size, hip = at.size, at.place(HIP, side)
+    neck, shaft = place(124, -8, -137), place(127, -4, -146)
+    down = hip + np.array([side * 24.0, 12.0, -185.0]) * size
+    parts = [
+        bar(neck, shaft, (15.0 * size, 16.0 * size), blend=6.0),
+        bar(place(132, 2, -142), place(136, 4, -122), (13.0 * size, 10.0 * size), blend=8.0),
+        ball(place(118, 12, -168), 9.0 * size, blend=8.0),
+        bar(shaft, down, (17.0 * size, 13.5 * size), blend=8.0),
+    ]
+    if prosthesis:
+        return parts
+    return [ball(hip, 23.0 * size), bar(hip, neck, (15.5 * size, 16.0 * size), blend=6.0), *parts]
+
+
+def _finer(rows: Array, down: int, along: int) -> Array:
+    """A lattice ``(rows, columns, n)`` interpolated smoothly."""
+    for axis, count in ((0, down), (1, along)):
+        at = np.linspace(0, 1, rows.shape[axis])
+        rows = CubicSpline(at, rows, axis=axis)(np.linspace(0, 1, count))
+    return np.asarray(rows)

@@ -14,7 +14,7 @@ class Procedural:
 
     def vertebra(self, skeleton: Skeleton, placed: Placed) -> list[Structure]:
         """The vertebra."""
-        return [vertebra.vertebra(skeleton, placed)]
+        return [*vertebra.vertebra(skeleton, placed)]
 
     def sacrum(self, skeleton: Skeleton) -> list[Structure]:
         """Sacrum and coccyx."""

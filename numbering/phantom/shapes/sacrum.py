@@ -1,40 +1,215 @@
-"""Sacrum and coccyx: five bodies, wings, foramina and the crest, in the sacrum's own frame."""
+"""Sacrum and coccyx: five bodies, wings, canal, foramina and crest, in the sacrum's own frame."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from numbering.phantom.anatomy.patient import Sacrum
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.shapes.bone import Bone
 from numbering.phantom.shapes.field import Field
-from numbering.phantom.shapes.joints import joint
-from numbering.phantom.shapes.solids import Part, bar
-from numbering.phantom.shapes.vertebra import SIDES
+from numbering.phantom.shapes.joints import SIDES, joint
+from numbering.phantom.shapes.solids import Array, Drum, Part, bar, drum
 
-SEGMENTS = ((0.27, 1.0, 1.0), (0.225, 0.72, 0.72), (0.18, 0.58, 0.52), (0.165, 0.5, 0.38), (0.16, 0.42, 0.28))
-"""Height of S1 to S5 as a share of the sacrum's length, width and depth as shares of S1's endplate."""
+_SHARES = (0.27, 0.215, 0.185, 0.17, 0.16)
+"""Heights of S1 to S5 as shares of the sacrum's length [E]."""
+_LEANS = (7.0, 4.0, -10.0, -30.0, -46.0)
+"""How far each segment leans back from S1's axis, degrees; negative: forward [E]."""
+_WIDTHS = (1.0, 0.66, 0.55, 0.47, 0.38, 0.26)
+"""Width of the bodies at the ends of the segments, shares of S1's endplate [E]; depth likewise."""
+_DEPTHS = (1.0, 0.62, 0.46, 0.34, 0.25, 0.18)
+_REACH = (0.46, 0.45, 0.37, 0.27, 0.18)
+"""Lateral edge of the segments, shares of the sacrum's width."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """The bodies' axis: points ``(6, 3)`` from S1's endplate to the tip, and their half widths and depths ``(6,)``."""
+
+    points: Array
+    wide: Array
+    deep: Array
+
+    def behind(self, index: int, share: float = 0.0) -> Array:
+        """Front wall of the canal at a joint between segments, or ``share`` of the way to the next."""
+        at = self.points[index] * (1 - share) + self.points[min(index + 1, 5)] * share
+        return np.asarray(at + [0, self.deep[index] * (1 - share) + self.deep[min(index + 1, 5)] * share, 0])
+
+
+def course(shape: Sacrum) -> Course:
+    """The axis of this sacrum."""
+    points = [np.zeros(3)]
+    for share, lean in zip(_SHARES, _LEANS, strict=True):
+        angle = np.radians(lean)
+        points.append(points[-1] + share * shape.length * np.array([0, np.sin(angle), -np.cos(angle)]))
+    wide = np.array(_WIDTHS) * shape.endplate_width / 2
+    wide[1] *= 1 + 0.25 * shape.squared
+    deep = np.array(_DEPTHS) * shape.endplate_depth / 2
+    deep[1] *= 1 + 0.2 * shape.squared
+    return Course(np.array(points), wide, deep)
 
 
 def sacrum(skeleton: Skeleton) -> Bone:
     """The sacrum in place."""
     shape = skeleton.patient.sacrum
-    parts: list[Part] = []
-    at, lean = np.zeros(3), 0.0
-    for share, wide, deep in SEGMENTS:
-        axis = np.array([0, np.sin(np.radians(lean)), -np.cos(np.radians(lean))])
-        end = at + axis * share * shape.length
-        half_w, half_d = wide * shape.endplate_width / 2, deep * shape.endplate_depth / 2
-        radius = min(half_w, half_d) * 0.9
-        parts.append(
-            bar(at + axis * radius * 0.35, end, radius, wide=half_w - radius, tall=max(half_d - radius, 0.0), blend=4)
-        )
-        for side in SIDES:
-            far = end * 0.5 + at * 0.5 + np.array([side * max(shape.width * 0.43 * (wide - 0.15), half_w), 6, -4])
-            parts.append(bar(at * 0.5 + end * 0.5, far, 8.0 * wide + 1, tall=4 * wide, blend=5))
-        at, lean = end, lean - 12
+    at = course(shape)
+    parts = [*_bodies(shape, at), *lateral(shape), *_back(at), *_coccyx(at)]
     for side in SIDES:
         facet = joint(skeleton, skeleton.vertebrae[-1], side).within(skeleton.sacrum)
-        place = facet.centre - facet.normal * (facet.gap_mm / 2 + 3.0)
-        parts.append(bar([place[0], place[1] - 2, -12], place, 4.0))
-    return Bone(Label.SACRUM, Field(parts), skeleton.sacrum)
+        thick = 3.0
+        centre = facet.centre - facet.normal * (facet.gap_mm / 2 + thick)
+        across = np.cross(facet.up, facet.normal) * max(facet.half_width - 2, 1)
+        bow = facet.normal * facet.hollow_mm
+        foot = np.array([centre[0], at.behind(0)[1] + 3.0, -9.0])
+        parts.append(bar(foot, centre - facet.up * 3.0, (5.0, 4.0), blend=4.0))
+        parts.append(
+            bar(
+                centre - across - bow * 0.5,
+                centre + across - bow * 0.5,
+                2.0,
+                across=facet.normal,
+                wide=thick - 2.0,
+                tall=facet.half_height - 2.0,
+                bow=-bow,
+                blend=2.5,
+            )
+        )
+    return Bone(Label.SACRUM, Field([*parts, *_holes(shape, at)]), skeleton.sacrum)
+
+
+def ala_top(skeleton: Skeleton, side: float) -> Array:
+    """The top of the wing where a transverse process may meet it ``(3,)``, sacrum's own frame."""
+    shape = skeleton.patient.sacrum
+    x = shape.endplate_width / 2 + 0.42 * (shape.width - shape.endplate_width) / 2
+    return np.array([side * x, 5.0, -1.5])
+
+
+def lateral(shape: Sacrum) -> list[Part]:
+    """The wings and the lateral masses beside the foramina; the hip bones are hollowed by the same."""
+    at, half, found = course(shape), shape.width / 2, []
+    scale = shape.width / 112
+    for side in SIDES:
+        edges = []
+        for index, reach in enumerate(_REACH):
+            middle = at.points[index] * 0.55 + at.points[index + 1] * 0.45
+            body = (at.wide[index] + at.wide[index + 1]) / 2
+            radius = (8.5, 7.5, 6.0, 4.5, 3.5)[index] * scale
+            edge = middle + [side * (2 * reach * half - radius), (8.0, 9.0, 6.0, 3.0, 0.5)[index] * scale, 0]
+            wide = (8.0, 7.5, 6.5, 6.0, 5.0)[index] * scale
+            tall = (5.0, 3.5, 2.0, 0.8, 0.2)[index] * scale
+            root = middle + [side * body * 0.7, 2.0 * scale, 3.0 if index == 0 else 0.0]
+            found.append(bar(root, edge, radius, across=[0, 0.35, 1], wide=wide, tall=(tall * 0.7, tall), blend=6.0))
+            edges.append((edge, radius))
+        for (upper, thick), (lower, thin) in zip(edges[:-1], edges[1:], strict=True):
+            found.append(bar(upper, lower, (0.9 * thick, 0.9 * thin), across=[0, 1, 0], wide=(2.5, 1.0), blend=5.0))
+    return found
+
+
+def _bodies(shape: Sacrum, at: Course) -> list[Part]:
+    wide, deep, end = at.wide, at.deep, at.points[1]
+    first = Drum(
+        upper_width=2 * wide[0] + 0.5,
+        lower_width=2 * wide[1],
+        upper_depth=2 * deep[0] + 0.5,
+        lower_depth=2 * deep[1],
+        top=0.25,
+        bottom=float(end[2]),
+        upper_dish=1.3,
+        lower_dish=0.0,
+        waist=0.03 + 0.06 * shape.squared,
+        hollow=0.0,
+        sway=float(end[1]),
+    )
+    parts = [drum(first)]
+    for index in range(1, 5):
+        section = (max(0.85 * deep[index], 3.0), max(0.85 * deep[index + 1], 2.5))
+        flat = tuple(max(w - r, 0.0) for w, r in zip(wide[index : index + 2], section, strict=True))
+        start = at.points[index] * 0.85 + at.points[index + 1] * 0.15
+        parts.append(bar(start, at.points[index + 1], section, wide=(flat[0], flat[1]), blend=5.0))
+    return parts
+
+
+def _back(at: Course) -> list[Part]:
+    """Roof of the canal and the median crest."""
+    parts = []
+    for index in range(4):
+        front = at.behind(index, 0.5)
+        height = float(np.linalg.norm(at.points[index + 1] - at.points[index]))
+        depth = (17.0, 14.0, 11.0, 8.0)[index]
+        roof = front + [0, depth, -2.0]
+        for side in SIDES:
+            root = front + [side * (at.wide[index + 1] + 5.0), 4.0 + 0.2 * depth, 0]
+            parts.append(bar(root, roof, (3.2, 2.6), across=[0, 0.2, 1], wide=0.3 * height, blend=4.0))
+        parts.append(bar(roof, roof + [0, 6.0 - index, -3.0], (2.8, 3.2), across=[0, 0, 1], wide=0.2 * height))
+    return parts
+
+
+def _coccyx(at: Course) -> list[Part]:
+    points = [at.points[5] + [0, -1.0, -1.5]]
+    for lean, length in ((-52, 11.0), (-62, 9.0), (-74, 7.0)):
+        points.append(points[-1] + length * np.array([0, np.sin(np.radians(lean)), -np.cos(np.radians(lean))]))
+    radii = (4.2, 3.6, 2.8, 2.2)
+    return [
+        bar(points[i], points[i + 1] * 0.85 + points[i] * 0.15, (radii[i], radii[i + 1]), wide=(4.5 - i, 3.0 - i * 0.8))
+        for i in range(3)
+    ]
+
+
+def _holes(shape: Sacrum, at: Course) -> list[Part]:
+    """The canal, the foramina in front and behind, and the disc S1-S2 where there is one."""
+    scale = shape.width / 112
+    found = [
+        bar(
+            at.behind(index, 0.0) + [0, 7.5 - 1.2 * index, 4.0 if index == 0 else 0],
+            at.behind(index + 1, 0.0) + [0, 6.3 - 1.2 * index, 0],
+            (5.5 - 1.0 * index, 4.5 - 1.0 * index),
+            wide=(7.0 - 1.8 * index, 5.2 - 1.8 * index),
+            blend=2.0,
+            carve=True,
+        )
+        for index in range(3)
+    ]
+    for side in SIDES:
+        for index in range(1, 5):
+            canal = at.behind(index) + [0, 4.0, 0]
+            x = at.wide[index] + (4.0, 3.5, 3.0, 2.5)[index - 1] * scale
+            size = (5.4, 5.0, 4.2, 3.4)[index - 1] * scale
+            forward = 2 * at.deep[index] + 12.0
+            found.append(
+                bar(
+                    canal + [side * x * 0.55, 0, 1.0],
+                    canal + [side * x * 1.12, -forward, -2.0],
+                    (0.7 * size, 1.15 * size),
+                    blend=3.0,
+                    carve=True,
+                )
+            )
+            found.append(
+                bar(
+                    canal + [side * x * 0.7, 0, 0],
+                    canal + [side * x * 0.95, 20.0, 1.0],
+                    0.62 * size,
+                    blend=2.0,
+                    carve=True,
+                )
+            )
+    if shape.s1_s2_disc_mm > 0:
+        half = shape.s1_s2_disc_mm / 2
+        place = at.points[1]
+        reach = at.wide[1] * (0.62 + 0.25 * shape.squared)
+        found.append(
+            bar(
+                place - [reach, 0, 0],
+                place + [reach, 0, 0],
+                0.8 * half,
+                across=[0, 0, 1],
+                wide=0.2 * half,
+                tall=at.deep[1] * (0.72 + 0.2 * shape.squared),
+                blend=1.0,
+                carve=True,
+            )
+        )
+    return found

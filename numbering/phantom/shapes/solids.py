@@ -7,13 +7,15 @@ Both kinds take ``values`` ``(primitives, n, 1)`` and ``points`` ``(3, primitive
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from numbering.phantom.pose import Frame
 
 Array = NDArray[np.float64]
 Row = tuple[float, ...]
@@ -77,6 +79,48 @@ def ball(centre: Sequence[float] | Array, radius: float, *, blend: float = 2.5, 
     return bar(centre, centre, radius, blend=blend, carve=carve)
 
 
+def moved(part: Part, frame: Frame) -> Part:
+    """A bar of a bone's own frame, in the patient's."""
+    values = np.array(part.values)
+    turn = values[:9].reshape(3, 3) @ frame.rotation.T
+    values[:9], values[9:12] = turn.ravel(), values[9:12] - turn @ frame.centre
+    return replace(part, values=tuple(values.tolist()))
+
+
+def grown(part: Part, by_mm: float, *, carve: bool = False) -> Part:
+    """A bar with a larger radius."""
+    values = list(part.values)
+    values[17] += by_mm
+    return replace(part, values=tuple(values), carve=carve)
+
+
+def sheet(rows: Array, radius: Array, *, blend: float = 1.0) -> list[Part]:
+    """A curved plate through points ``(rows, columns, 3)``, ``radius`` half its thickness there ``(rows, columns)``.
+
+    Every bar lies between two columns and is half a row wide to both sides; bars overlap by their rounded edges, and a
+    small ``blend`` keeps the plate even where they do.
+    """
+    found = []
+    for row in range(rows.shape[0] - 1):
+        for column in range(rows.shape[1] - 1):
+            four = rows[row : row + 2, column : column + 2]
+            near, far = four[:, 0].mean(0), four[:, 1].mean(0)
+            across = (four[1] - four[0]).mean(0)
+            thick = radius[row : row + 2, column : column + 2].mean(0)
+            wide = np.linalg.norm(four[1] - four[0], axis=1) / 2
+            found.append(
+                bar(
+                    near,
+                    far,
+                    (float(thick[0]), float(thick[1])),
+                    across=across,
+                    wide=(max(float(wide[0]), 0.5), max(float(wide[1]), 0.5)),
+                    blend=blend,
+                )
+            )
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Drum:
     """A vertebral body: a waisted drum between two dished endplates, flat or hollow behind. mm, frame of the body.
@@ -105,8 +149,10 @@ class Drum:
     lip: float = 0.0
     rounding: float = 1.6
     """Radius of the rims."""
+    sway: float = 0.0
+    """How far its lower end lies behind its upper end."""
     wedge: float = 0.0
-    """-1 … 1: height lost on the right (negative) or left (positive) side: 1 leaves nothing of that half."""
+    """-1: its right half is missing, 1: its left half; what is left is a wedge."""
 
 
 def drum(shape: Drum, blend: float = 2.5) -> Part:
@@ -130,6 +176,7 @@ def drum(shape: Drum, blend: float = 2.5) -> Part:
         shape.lip,
         shape.rounding,
         shape.wedge,
+        shape.sway,
     )
     return Part("drum", tuple(float(value) for value in order), blend)
 
@@ -158,13 +205,13 @@ def drum_distance(values: Tensor, points: Tensor) -> Tensor:
     level = y - lean
     top, bottom = p[4] + p[6] * level, p[5] + p[7] * level
     side = x / torch.maximum(p[0], p[1])
-    half = 0.5 * (1 + (p[17].abs() - p[17].sign() * side * 1.4).clamp(-1, 1))  # 0 where a half is missing
-    half = torch.where(p[17] == 0, torch.ones_like(half), half.clamp(min=0.02))
+    half = torch.where(p[17] == 0, 1.0, (0.56 - 1.3 * p[17] * side).clamp(0.01, 1))  # about 0 where a half is missing
     middle = (top + bottom) / 2
     reach = (top - bottom) / 2 * half
     share = ((z - middle) / reach.clamp(min=1)).clamp_(-1, 1)
     square = share * share
     waist = 1 - p[10] * (1 - square)
+    y = y - p[18] * (1 - share) / 2
     flare = p[15] * square * square * square
     wide = ((p[0] + p[1]) / 2 + (p[0] - p[1]) / 2 * share) * waist + flare
     deep = ((p[2] + p[3]) / 2 + (p[2] - p[3]) / 2 * share) * (0.35 + 0.65 * waist) + flare
