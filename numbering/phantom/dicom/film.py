@@ -73,8 +73,8 @@ def _describe_view(ds: Dataset, film: Film, series: SeriesHeader) -> None:
 def _describe_exposure(ds: Dataset, film: Film, series: SeriesHeader) -> None:
     ds.KVP = f"{film.kvp:.0f}"
     ds.Exposure = str(round(film.mas))
-    ds.DistanceSourceToDetector = f"{film.beam.distance:.0f}"
-    ds.DistanceSourceToPatient = f"{film.beam.distance / film.magnification:.0f}"
+    ds.DistanceSourceToDetector = f"{film.beam.distance:.1f}"
+    ds.DistanceSourceToPatient = f"{film.beam.distance / film.magnification:.2f}"
     ds.ImagerPixelSpacing = [f"{film.beam.pitch:.4g}"] * 2
 
 
