@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.phantom.anatomy.morphometry import segment_angle
+from numbering.phantom.anatomy.morphometry import segment_angles
 
 Array = NDArray[np.float64]
 
@@ -56,15 +56,15 @@ def sample_sagittal(rng: np.random.Generator, references: Array, rises: Array, a
 def _prior(references: Array, incidence: float) -> tuple[Array, Array]:
     """Mean ``(1 + n,)`` and covariance of the slope and the segments, given the incidence."""
     excess = incidence - INCIDENCE[0]
-    angles = np.array([segment_angle(float(place)) for place in references])
+    angles, spreads = segment_angles(references)
     thoracic, lumbar = (references >= 7.5) & (references < 19.5), references >= 19.5
     count = np.ones(len(references))  # angles of a region are shared by more or fewer segments
     for region, usual in ((thoracic, 12), (lumbar, 5)):
         count[region] = usual / region.sum()
     places = sorted(_LUMBAR_PER_INCIDENCE)
     coupling = np.where(lumbar, np.interp(references, places, [_LUMBAR_PER_INCIDENCE[place] for place in places]), 0.0)
-    mean = np.concatenate([[SLOPE[0] + SLOPE_PER_INCIDENCE * excess], (angles[:, 0] + coupling * excess) * count])
-    spread = np.sqrt(np.maximum(angles[:, 1] ** 2 - (coupling * INCIDENCE[1]) ** 2, 1.0))
+    mean = np.concatenate([[SLOPE[0] + SLOPE_PER_INCIDENCE * excess], (angles + coupling * excess) * count])
+    spread = np.sqrt(np.maximum(spreads**2 - (coupling * INCIDENCE[1]) ** 2, 1.0))
     slope_sd = np.sqrt(max(SLOPE[1] ** 2 - (SLOPE_PER_INCIDENCE * INCIDENCE[1]) ** 2, 9.0))
     covariance = np.diag(np.concatenate([[slope_sd], spread]) ** 2)
     covariance[1:, 1:] += _SHARED_KYPHOSIS**2 * np.outer(thoracic, thoracic)
@@ -85,7 +85,7 @@ def _balance(references: Array, rises: Array, age: int) -> tuple[Array, Array, A
     older = max(0, age - 50)
     return (
         np.stack([forward, lean[back], lean[0]]),
-        np.array([0.7 * older, 23.5 + 0.1 * older, 11.0]),
+        np.array([0.7 * older, 23.5 + 0.1 * older, 9.0]),
         np.array([22.0, 7.0, 8.0]),
     )
 

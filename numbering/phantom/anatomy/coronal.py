@@ -30,6 +30,16 @@ def within_discs(sideways: Array, heights: Array, widths: Array) -> Array:
     return np.asarray(np.cumsum(steps[::-1])[::-1])
 
 
+def balanced(sideways: Array, rises: Array, offset: float) -> Array:
+    """The leans with as much added all along as brings C7 ``offset`` mm to the left of the sacrum's middle; ``rises``
+    ``(n,)`` is the distance of each centre from the next one's below."""
+    above = np.arange(len(sideways))[::-1]
+    ramp = np.minimum(1.0, (above + 1) / 5)  # the lowest follow the pelvis
+    trunk = slice(5, None)
+    stands = float((np.sin(np.radians(sideways[trunk])) * rises[trunk]).sum())
+    return sideways + ramp * float(np.degrees((offset - stands) / (ramp[trunk] * rises[trunk]).sum()))
+
+
 def usual(rng: np.random.Generator, places: Array) -> tuple[Array, Array]:
     """The small curve that everybody has, and the unevenness of single vertebrae."""
     sideways, turn = curve(rng, places, abs(float(rng.normal(0, 4.5))), rng.uniform(14, 22), rng.uniform(3.5, 5.5))

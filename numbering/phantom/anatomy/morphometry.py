@@ -16,8 +16,11 @@ et al., MICCAI 2023).
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numbering.anatomy import Level, Variant
+
+Array = NDArray[np.float64]
 
 COLUMNS = (
     "upper_width",
@@ -59,15 +62,15 @@ _ROWS: dict[str, tuple[float, ...]] = {
     "T12": (39.0, 42.1, 32.8, 33.4, 23.9, 25.7, 22.2, 18.1, 7.1, 15.8, 50.0, 47.0, 28.0),
     "L1": (41.2, 43.3, 34.1, 35.3, 25.5, 27.0, 22.4, 19.0, 7.8, 15.4, 67.7, 71.2, 25.0),
     "L2": (42.6, 45.5, 34.6, 34.9, 26.6, 27.3, 22.6, 18.2, 8.0, 15.0, 71.8, 76.1, 28.0),
-    "L3": (44.1, 48.0, 35.2, 34.8, 26.8, 26.8, 23.5, 17.5, 9.6, 14.9, 71.9, 85.7, 36.0),
-    "L4": (46.6, 49.5, 35.5, 33.9, 27.0, 25.8, 24.7, 18.6, 12.1, 14.8, 69.7, 79.4, 45.0),
-    "L5": (47.3, 49.4, 34.7, 33.2, 27.4, 23.4, 28.7, 19.7, 19.6, 14.0, 62.0, 92.5, 50.0),
+    "L3": (44.1, 48.0, 35.2, 34.8, 26.9, 26.9, 23.5, 17.5, 9.6, 14.9, 71.9, 85.7, 36.0),
+    "L4": (46.6, 49.5, 35.5, 33.9, 27.4, 26.2, 24.7, 18.6, 12.1, 14.8, 69.7, 79.4, 45.0),
+    "L5": (47.3, 49.4, 34.7, 33.2, 27.9, 23.9, 28.7, 19.7, 19.6, 14.0, 62.0, 92.5, 50.0),
 }
 
 _DISCS: dict[str, float] = {  # mean of the front and the back of the disc below, young and healthy
     "C2": 4.8, "C3": 5.0, "C4": 5.0, "C5": 5.0, "C6": 5.1, "C7": 5.0,
     "T1": 4.4, "T2": 3.8, "T3": 3.5, "T4": 3.5, "T5": 3.5, "T6": 3.5, "T7": 3.6, "T8": 3.7, "T9": 4.0, "T10": 4.7,
-    "T11": 5.6, "T12": 7.1, "L1": 8.6, "L2": 9.7, "L3": 11.1, "L4": 12.2, "L5": 11.4,
+    "T11": 5.6, "T12": 7.3, "L1": 8.6, "L2": 9.8, "L3": 11.2, "L4": 12.1, "L5": 11.4,
 }
 
 _SEGMENTS: dict[str, tuple[float, float]] = {
@@ -75,14 +78,14 @@ _SEGMENTS: dict[str, tuple[float, float]] = {
     "C2": (2.0, 4.0), "C3": (2.0, 4.0), "C4": (2.0, 4.0), "C5": (2.0, 4.0), "C6": (3.0, 4.0), "C7": (1.0, 3.5),
     "T1": (-2.2, 2.4), "T2": (-3.4, 2.4), "T3": (-4.0, 2.4), "T4": (-4.4, 2.4), "T5": (-4.7, 2.4), "T6": (-4.7, 2.4),
     "T7": (-4.2, 2.4), "T8": (-3.3, 2.4), "T9": (-2.4, 2.4), "T10": (-1.7, 2.6), "T11": (-1.3, 2.8), "T12": (-1.6, 3.0),
-    "L1": (1.3, 3.6), "L2": (6.1, 4.2), "L3": (9.5, 4.4), "L4": (13.2, 5.2), "L5": (22.4, 8.2),
+    "L1": (1.3, 3.6), "L2": (6.1, 4.2), "L3": (9.5, 4.4), "L4": (13.2, 5.2), "L5": (22.0, 9.6),
 }
 # fmt: on
 
 FACET_SD = 9.0
 """Of the facet angle between people, degrees [E]."""
 
-_POSITIONS = np.arange(2, 25, dtype=float)
+_PLACES = np.arange(2, 25, dtype=float)
 _SIZES = np.array(list(_ROWS.values()))
 _DISC_HEIGHTS = np.array(list(_DISCS.values()))
 _ANGLES = np.array(list(_SEGMENTS.values()))
@@ -102,18 +105,17 @@ def reference(level: Level, variant: Variant) -> float:
     return float(number)
 
 
-def mean_size(position: float) -> dict[str, float]:
-    """Mean sizes at a `reference` position, by the names in `COLUMNS`."""
-    row = [float(np.interp(position, _POSITIONS, _SIZES[:, column])) for column in range(len(COLUMNS))]
-    return dict(zip(COLUMNS, row, strict=True))
+def mean_sizes(places: Array) -> dict[str, Array]:
+    """Mean sizes ``(n,)`` at `reference` places ``(n,)``, by the names in `COLUMNS`."""
+    return {name: np.interp(places, _PLACES, _SIZES[:, column]) for column, name in enumerate(COLUMNS)}
 
 
-def mean_disc(position: float) -> float:
-    """Mean height of the healthy disc below, mm."""
-    return float(np.interp(position, _POSITIONS, _DISC_HEIGHTS))
+def mean_discs(places: Array) -> Array:
+    """Mean heights ``(n,)`` of the healthy discs below, mm."""
+    return np.asarray(np.interp(places, _PLACES, _DISC_HEIGHTS))
 
 
-def segment_angle(position: float) -> tuple[float, float]:
-    """Mean and SD of the standing angle between this upper endplate and the next one below, lordosis positive."""
-    mean, sd = (float(np.interp(position, _POSITIONS, _ANGLES[:, column])) for column in (0, 1))
-    return mean, sd
+def segment_angles(places: Array) -> tuple[Array, Array]:
+    """Means and SDs ``(n,)`` of the standing angles between upper endplates and the next ones below, lordosis
+    positive."""
+    return np.interp(places, _PLACES, _ANGLES[:, 0]), np.interp(places, _PLACES, _ANGLES[:, 1])

@@ -48,9 +48,9 @@ def sample_soft(
         subcutaneous_mm=float(np.clip((19 if sex == "M" else 25) + 2.1 * (bmi - 26) + rng.normal(0, 5), 4, 75)),
         kidney_ordinal=(kidney + 0.25 + float(rng.normal(0, 0.1)), kidney - 0.25 + float(rng.normal(0, 0.1))),
         kidney_length=float(np.clip(rng.normal(110, 10) * (0.97 if sex == "F" else 1.03), 80, 140)),
-        bifurcation_ordinal=float(np.clip(rng.normal(23.05 + 0.004 * max(0, age - 50), 0.4), 21.8, 24.3)),
-        right_renal_artery_ordinal=float(np.clip(rng.normal(20.25, 0.42), 19.2, 21.6)),
-        conus_ordinal=float(np.clip(rng.normal(20.1, 0.55), 18.8, 21.6)),
+        bifurcation_ordinal=float(np.clip(rng.normal(23.05 + 0.004 * max(0, age - 50), 0.33), 21.8, 24.3)),
+        right_renal_artery_ordinal=float(np.clip(rng.normal(20.33, 0.3), 19.2, 21.6)),
+        conus_ordinal=float(np.clip(rng.normal(20.1, 0.5), 18.8, 21.6)),
         aortic_calcification=0.0,
         bowel_gas=float(rng.gamma(4, 0.25)),
     )

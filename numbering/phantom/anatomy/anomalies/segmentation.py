@@ -70,20 +70,20 @@ def _bifurcation(patient: Patient, rng: np.random.Generator, mean: float) -> Pat
     """The aorta divides at this ordinal counted from C1 on average; vessels keep to the count rather than the form."""
     ordinals = [v.ordinal for v in patient.vertebrae]
     places = [reference(v.level, patient.variant) for v in patient.vertebrae]
-    wanted = float(np.clip(rng.normal(mean, 0.4), mean - 1, mean + 1))
+    wanted = float(np.clip(rng.normal(mean, 0.38), mean - 1, mean + 1))
     return replace(patient, soft=replace(patient.soft, bifurcation_ordinal=float(np.interp(wanted, ordinals, places))))
 
 
 def _sixth(patient: Patient, rng: np.random.Generator) -> Patient:
     """L6 is free of the sacrum: no joint, at most a broad process; a full-sized disc below."""
-    patient = _bifurcation(patient, rng, 23.4 if patient.variant.thoracic == 12 else 23.0)
+    patient = _bifurcation(patient, rng, 23.45 if patient.variant.thoracic == 12 else 23.0)
     broad: tuple[Castellvi, Castellvi] = ("I", "I") if rng.random() < 0.15 else ("none", "none")
     return _with(patient, Level.L6, castellvi=broad)
 
 
 def _fourth(patient: Patient, rng: np.random.Generator) -> Patient:
     """The fifth lumbar vertebra is one with the sacrum, which is so much longer."""
-    patient = _bifurcation(patient, rng, 22.4 if patient.variant.thoracic == 12 else 23.0)
+    patient = _bifurcation(patient, rng, 22.2 if patient.variant.thoracic == 12 else 23.0)
     sacrum = patient.sacrum
     return replace(patient, sacrum=replace(sacrum, length=sacrum.length * float(rng.normal(1.12, 0.03))))
 
@@ -111,7 +111,7 @@ def castellvi(right: Castellvi, left: Castellvi) -> Edit:
             height = (disc.height_anterior + disc.height_posterior) / 2 * lower * float(np.exp(rng.normal(0, 0.1)))
             vertebrae[-1] = replace(vertebrae[-1], size=_squarer(vertebrae[-1], 0.2 * (rank - 1)), slip_mm=0.0)
             vertebrae[-1] = refitted(vertebrae, len(vertebrae) - 1, patient.sacrum, height=max(2.5, height))
-            patient = _bifurcation(patient, rng, 22.4)
+            patient = _bifurcation(patient, rng, 22.2)
         return replace(patient, vertebrae=leaning(vertebrae, patient.sacrum))
 
     return edit
@@ -145,7 +145,7 @@ def _lumbarisation(patient: Patient, rng: np.random.Generator) -> Patient:
         s1_s2_disc_mm=float(rng.uniform(4.0, 7.5)),
         castellvi=(right, left) if rng.random() < 0.5 else (left, right),
     )
-    return replace(_bifurcation(patient, rng, 23.4), sacrum=sacrum)
+    return replace(_bifurcation(patient, rng, 23.45), sacrum=sacrum)
 
 
 def _squared(patient: Patient, rng: np.random.Generator) -> Patient:

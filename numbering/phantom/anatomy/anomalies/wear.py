@@ -92,7 +92,7 @@ def _worn(patient: Patient, vertebrae: list[Vertebra], index: int, wear: float) 
     if wear <= disc.degeneration or disc.fused:
         return vertebrae[index]
     height = (disc.height_anterior + disc.height_posterior) / 2
-    low = height * (1 - 0.6 * wear) / (1 - 0.5 * disc.degeneration)
+    low = height * (1 - 0.5 * wear) / (1 - 0.42 * disc.degeneration)
     vertebrae[index] = replace(vertebrae[index], disc=replace(disc, degeneration=wear))
     return refitted(vertebrae, index, patient.sacrum, height=max(2.0, low))
 
@@ -126,7 +126,7 @@ def osteophytes(patient: Patient, rng: np.random.Generator) -> Patient:
 
 def scoliosis(patient: Patient, rng: np.random.Generator) -> Patient:
     """A curve of 12° and more standing: lumbar and short in older people, thoracic and long in the young."""
-    cobb = float(min(12 + rng.exponential(4.0), 32))
+    cobb = float(min(12 + rng.exponential(2.4), 30))
     return _curved(patient, rng, cobb)
 
 
@@ -144,19 +144,16 @@ def _curved(patient: Patient, rng: np.random.Generator, cobb: float) -> Patient:
     )
     sideways, turn = coronal.curve(rng, places(patient), cobb, float(apex), float(half))
     sideways = sideways + np.array([vertebra.sideways for vertebra in patient.vertebrae])
-    return _leant(patient, list(patient.vertebrae), sideways, turn)
-
-
-def _leant(patient: Patient, vertebrae: list[Vertebra], sideways: np.ndarray, turn: np.ndarray) -> Patient:
-    """The patient with these leans, as far as the discs allow, and so much more turn."""
-    heights = np.array([(v.disc.height_anterior + v.disc.height_posterior) / 2 for v in vertebrae])
-    widths = np.array([max(v.size.lower_width, v.size.upper_width) for v in vertebrae])
-    allowed = coronal.within_discs(sideways, heights, widths)
-    found = [
+    discs = np.array([(v.disc.height_anterior + v.disc.height_posterior) / 2 for v in patient.vertebrae])
+    widths = np.array([max(v.size.lower_width, v.size.upper_width) for v in patient.vertebrae])
+    bodies = np.array([v.size.height for v in patient.vertebrae])
+    allowed = coronal.within_discs(sideways, discs, widths)
+    allowed = coronal.balanced(allowed, discs + bodies, float(rng.normal(0, 9)))
+    vertebrae = (
         replace(v, sideways=float(lean), turn=v.turn + float(more))
-        for v, lean, more in zip(vertebrae, allowed, turn, strict=True)
-    ]
-    return replace(patient, vertebrae=leaning(found, patient.sacrum))
+        for v, lean, more in zip(patient.vertebrae, allowed, turn, strict=True)
+    )
+    return replace(patient, vertebrae=tuple(vertebrae))
 
 
 def hemivertebra(patient: Patient, rng: np.random.Generator) -> Patient:
@@ -202,7 +199,7 @@ WEAR = (
     Anomaly(name="hemivertebra", share=by_age((0, 0.002)), edit=hemivertebra),
     Anomaly(name="block-vertebra", share=by_age((0, 0.005)), edit=block_vertebra),
     Anomaly(name="scoliosis", share=by_age((0, 0.13), (60, 0.36)), edit=scoliosis),
-    Anomaly(name="severe-scoliosis", share=by_age((0, 0.004)), edit=severe_scoliosis),
+    Anomaly(name="severe-scoliosis", share=by_age((0, 0.003)), edit=severe_scoliosis),
     Anomaly(name="degenerated-discs", share=by_age((0, 0.10), (40, 0.30), (60, 0.50)), edit=worn_discs),
     Anomaly(name="spondylolisthesis", share=by_age((0, 0.03), (50, 0.08)), edit=spondylolisthesis),
     Anomaly(name="wedge-fracture", share=by_age((0, 0.005), (50, 0.08), (70, 0.16)), edit=wedge_fracture, youngest=50),
