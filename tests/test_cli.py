@@ -11,7 +11,8 @@ from numbering.settings import Settings
 from tests.labelled import make_aasce
 
 runner = CliRunner()
-COMMANDS = ["demo", "serve", "run", "send", "phantom", "train", "evaluate", "models", "settings", "doctor"]
+COMMANDS = ["demo", "serve", "run", "send", "phantom", "selftest"]
+COMMANDS += ["train", "evaluate", "models", "settings", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,17 +12,27 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     return demonstrate(tmp_path_factory.mktemp("demo"))
 
 
-def test_every_study_comes_back_to_the_archive_with_report_and_presentation_state(shown: Shown) -> None:
+def rows(shown: Shown, sent: str) -> list[tuple[str, ...]]:
+    """The table's lines of one kind of image."""
+    return [row for row in shown.rows if row[1].endswith(sent)]
+
+
+def test_every_film_comes_back_to_the_archive_with_report_and_presentation_state(shown: Shown) -> None:
     assert shown.complete
-    assert [(row[1], row[2]) for row in shown.rows] == [("1 film", "2 objects")] * len(PATIENTS)
+    assert [row[2] for row in rows(shown, "AP film")] == ["2 objects"] * len(PATIENTS)
+
+
+def test_views_without_a_pipeline_are_received_and_listed_with_the_reason(shown: Shown) -> None:
+    others = [*rows(shown, "lateral film"), *rows(shown, "MR slices")]
+    assert len(others) >= 2
+    assert {(row[2], row[4]) for row in others} == {("0 objects", "no-pipeline-installed")}
 
 
 def test_l5_is_found_in_the_usual_spines_and_nothing_is_called_by_a_wrong_name_unnoticed(shown: Shown) -> None:
-    usual = [row for row, (_, _, anomaly) in zip(shown.rows, PATIENTS, strict=True) if anomaly != "L6"]
-    assert [(row[3], row[4], row[5]) for row in usual] == [("L5", "numbered", "L5")] * 3
-    (six,) = [row for row, (_, _, anomaly) in zip(shown.rows, PATIENTS, strict=True) if anomaly == "L6"]
-    assert six[3] == "L6"
-    assert six[7] == "no"  # presumed L5 or abstained: the table says that neither is the truth
+    films = rows(shown, "AP film")
+    assert [(row[3], row[4], row[5], row[7]) for row in films[:3]] == [("L5", "numbered", "L5", "right")] * 3
+    assert films[3][3] == "L6"
+    assert films[3][7] in ("justified", "abstained")  # presumed L5: the table says that this is not its name
 
 
 def test_each_study_has_a_picture(shown: Shown) -> None:

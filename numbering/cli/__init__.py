@@ -8,7 +8,21 @@ from __future__ import annotations
 import typer
 
 from numbering import logs
-from numbering.cli import audit, backup, destinations, jobs, keys, machine, model, node, notices, priors, rooms
+from numbering.cli import (
+    audit,
+    backup,
+    destinations,
+    jobs,
+    keys,
+    machine,
+    model,
+    node,
+    notices,
+    phantom,
+    priors,
+    rooms,
+    selftest,
+)
 
 app = typer.Typer(
     name="numbering",
@@ -33,7 +47,8 @@ for command, name, example in (
     (rooms.web, "web", "NUMBERING_BROKER_URL=redis://broker/0 numbering web --data /srv/numbering --port 8043"),
     (node.run, "run", "numbering run ~/films --out results --json -"),
     (node.send, "send", "numbering send ~/films --to ORTHANC@127.0.0.1:4242"),
-    (node.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7"),
+    (phantom.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7 --views ap,lateral,ct"),
+    (selftest.selftest, "selftest", "numbering selftest --to PACS@pacs.example.org:104 --from MODALITY --json -"),
     (model.train, "train", "numbering train ap-xray --data aasce --out work/ap.safetensors --hours 2 --resume"),
     (model.evaluate, "evaluate", "numbering evaluate ap-xray --data aasce --json figures.json --gallery failures.png"),
     (backup.backup, "backup", "NUMBERING_DATA=/var/lib/numbering numbering backup /mnt/backup/numbering"),

@@ -1,4 +1,4 @@
-"""Commands that move studies: run, send, serve, phantom, demo."""
+"""Commands that move studies: run, send, serve, demo."""
 
 from __future__ import annotations
 
@@ -122,44 +122,16 @@ def serve(
         raise fail(str(error)) from None
 
 
-def phantom(
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the simulated patients go.")],
-    seed: Annotated[int, typer.Option(help="First patient's seed.")] = 0,
-    count: Annotated[int, typer.Option(min=1, help="How many patients.")] = 1,
-    views: Annotated[str, typer.Option(help="Comma-separated; installed: ap.")] = "ap",
-    anomaly: Annotated[str | None, typer.Option(metavar="NAME", help="Give every patient this anomaly.")] = None,
-    field_of_view: Annotated[str, typer.Option(help="whole-spine or lumbar.")] = "lumbar",
-) -> None:
-    """Simulated patients as DICOM with exact truth (truth.json)."""
-    from numbering.phantom.old.generate import generate
-
-    try:
-        with progress_bar("simulating") as progress:
-            folders = generate(
-                out_dir,
-                seed=seed,
-                count=count,
-                views=tuple(view.strip() for view in views.split(",")),
-                field_of_view=field_of_view,
-                anomaly=anomaly,
-                progress=lambda done, total: progress("", done, total),
-            )
-    except ValueError as error:
-        raise fail(str(error), 2) from None
-    for folder in folders:
-        out.print(str(folder), highlight=False)
-
-
 def demo(
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = Path("demo"),
 ) -> None:
-    """A node, an archive and three simulated studies on this machine: send, number, show. Ends by itself."""
+    """A node, an archive and a few simulated patients on this machine: send, number, show. Ends by itself."""
     from numbering.demo import demonstrate
 
     with progress_bar("demo") as progress:
         shown = demonstrate(out_dir, progress)
     table = Table(
-        "Study", "Sent", "Came back", "Truth", "Status", "Level", "Probability", "Right", title="Simulated films"
+        "Patient", "Sent", "Came back", "Truth", "Status", "Level", "Probability", "Verdict", title="Simulated patients"
     )
     for row in shown.rows:
         table.add_row(*row)

@@ -44,10 +44,9 @@ def _one(image: TrueImage, said: Vertebra) -> Verdict:
         return Verdict.WRONG
     if said.level == true.level:
         return Verdict.RIGHT
-    reading = image.justified and image.justified.reading
-    readings = [one for one in (reading, image.justified and image.justified.alternative) if one]
-    justified = {name for one in readings for at, name in zip(one.ordinals, one.levels, strict=True) if at == true.ordinal}
-    return Verdict.JUSTIFIED if said.level in justified else Verdict.WRONG
+    readings = [image.justified.reading, image.justified.alternative] if image.justified else []
+    names = {dict(zip(one.ordinals, one.levels, strict=True)).get(true.ordinal) for one in readings if one}
+    return Verdict.JUSTIFIED if said.level in names else Verdict.WRONG
 
 
 def _under(vertebrae: Iterable[FilmVertebra], said: Vertebra) -> FilmVertebra | None:

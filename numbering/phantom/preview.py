@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from numbering.phantom.truth.ct import TrueCt
 from numbering.phantom.truth.film import TrueImage
+from numbering.phantom.truth.mr import TrueMr
 
 HEIGHT = 1200
 CORNERS, LOWEST, BOX = (90, 200, 255), (255, 170, 60), (110, 110, 160)
@@ -72,3 +74,66 @@ def film(pixels: NDArray[np.generic], image: TrueImage) -> Image.Image:
     if image.s1:
         picture.line(image.s1, LOWEST)
     return picture.image
+
+
+def ct(hu: NDArray[np.int16], truth: TrueCt) -> Image.Image:
+    """A sagittal and a coronal section that follow the spine, bodies' middles and names on them."""
+    affine = np.array(truth.affine)
+    inverse, spacing = np.linalg.inv(affine[:3, :3]), np.linalg.norm(affine[:3, :3], axis=0)
+    at = (np.array([one.centre_mm for one in truth.vertebrae]) - affine[:3, 3]) @ inverse.T
+    order = np.argsort(at[:, 0])
+    slices = np.arange(hu.shape[0])
+    row, column = (np.interp(slices, at[order, 0], at[order, axis]) for axis in (1, 2))
+    across = np.clip(np.rint(column), 0, hu.shape[2] - 1).astype(int)
+    along = np.clip(np.rint(row), 0, hu.shape[1] - 1).astype(int)
+    sections = ((hu[slices, :, across], 1), (hu[slices, along, :], 2))
+    upright = affine[2, 0] > 0  # the first slice is the lowest
+    pictures = []
+    for section, axis in sections:
+        picture = Picture(grey(section[::-1] if upright else section, -400, 1100), spacing[0] / spacing[axis], 700)
+        for vertebra, index in zip(truth.vertebrae, at, strict=True):
+            if -0.5 <= index[0] <= hu.shape[0] - 0.5:
+                place = (index[axis], hu.shape[0] - 1 - index[0] if upright else index[0])
+                picture.dot(place, CORNERS)
+                picture.word(place, vertebra.level, CORNERS, right=6)
+        pictures.append(picture.image)
+    return beside(pictures)
+
+
+def mr(pixels: Sequence[NDArray[np.uint16]], truth: TrueMr) -> Image.Image:
+    """Sagittal: the slice that holds most middles, with corners; axial: every third slice with its disc's name."""
+    if truth.plane == "sagittal":
+        held = [one.slice for one in truth.vertebrae if one.slice is not None and one.in_view]
+        middle = max(set(held), key=held.count) if held else len(pixels) // 2
+        picture = Picture(grey(pixels[middle]), height=700)
+        for vertebra in truth.vertebrae:
+            if vertebra.corners is not None:
+                picture.outline(vertebra.corners)
+                picture.word(vertebra.corners[1], vertebra.level, right=6)
+        return picture.image
+    pictures = []
+    for one, slice_ in list(zip(pixels, truth.slices, strict=True))[::3]:
+        picture = Picture(grey(one), height=200)
+        picture.word((2, 2), slice_.disc or slice_.vertebra or "", LOWEST if slice_.disc else CORNERS)
+        pictures.append(picture.image)
+    return sheet(pictures, 6)
+
+
+def beside(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures in one row, their tops level."""
+    whole = Image.new("RGB", (sum(one.width for one in pictures), max(one.height for one in pictures)))
+    left = 0
+    for one in pictures:
+        whole.paste(one, (left, 0))
+        left += one.width
+    return whole
+
+
+def sheet(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Pictures in rows of so many, each in a cell of the largest one's size."""
+    width, height = max(one.width for one in pictures), max(one.height for one in pictures)
+    rows = -(-len(pictures) // columns)
+    whole = Image.new("RGB", (width * min(columns, len(pictures)), height * rows))
+    for number, one in enumerate(pictures):
+        whole.paste(one, (number % columns * width, number // columns * height))
+    return whole

@@ -1,14 +1,15 @@
 """Which simulated patients never train: reserved seeds, shape sources and equipment (``splits.json``).
 
-Every loader that reads simulated patients for training calls `refuse_reserved`.
+Every loader that reads simulated patients for training calls `refuse_reserved_truth` (or `refuse_reserved`, where it
+makes them itself).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -55,6 +56,11 @@ def refuse_reserved(name: str, seed: int, shapes: str = "procedural", styles: It
             f"{name}: simulated patient of seed {seed}, shapes {shapes!r}, is reserved for {split} "
             "(numbering/phantom/splits.json): remove it from the training data"
         )
+
+
+def refuse_reserved_truth(name: str, truth: Mapping[str, Any]) -> None:
+    """`refuse_reserved` for the content of a ``truth.json``: what loaders of every pipeline call before they read on."""
+    refuse_reserved(name, truth["seed"], truth["shapes"], [study["style"] for study in truth["studies"]])
 
 
 def styles_for(seed: int) -> tuple[str, ...]:

@@ -40,9 +40,7 @@ def stage(visit: Visit, source: ShapeSource, device: str, *, several: bool) -> S
     """Set up a study: films standing, CT and MR supine. ``several``: the record has several visits, a folder each."""
     posture: Posture = "standing" if visit.kind == "films" else "supine"
     folder = f"visit-{visit.number}/" if several else ""
-    return Stage(
-        visit=visit, skeleton=pose(visit.patient, posture), source=source, device=device, folder=folder
-    )
+    return Stage(visit=visit, skeleton=pose(visit.patient, posture), source=source, device=device, folder=folder)
 
 
 @cache

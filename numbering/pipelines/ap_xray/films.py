@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.sparse.csgraph import connected_components
 
+from numbering.phantom.splits import refuse_reserved_truth
 from numbering.pipelines.ap_xray.preprocess import resize, window_to_grey
 
 DOUBLE_LABEL_DISTANCE = 0.01
@@ -97,10 +98,17 @@ def read_aasce(data: Path) -> tuple[list[Film], list[str]]:
 
 
 def read_phantoms(folder: Path) -> list[Film]:
-    """The simulated AP films below a folder, with the vertebrae in view."""
+    """The simulated AP films below a folder, with the vertebrae in view, to train with.
+
+    ``ReservedPatient`` names a patient that `numbering.phantom.splits` reserves for validation or test.
+    """
     films = []
     for truth_file in sorted(folder.rglob("truth.json")):
-        for image in json.loads(truth_file.read_text())["images"]:
+        truth = json.loads(truth_file.read_text())
+        refuse_reserved_truth(str(truth_file.parent), truth)
+        for image in truth["images"]:
+            if image["view"] != "AP":
+                continue
             bodies = [vertebra["corners"] for vertebra in image["vertebrae"] if vertebra["in_view"]]
             path = truth_file.parent / image["file"]
             films.append(Film(name=str(path.relative_to(folder)), path=path, vertebrae=np.array(bodies)))

@@ -1,0 +1,132 @@
+"""Seconds that a simulated patient and each of its views take, on this machine's processor or a GPU.
+
+    python benchmarks/phantom.py [--device cpu|cuda] [--patients 3] [--only NAME] [--json FILE]
+
+Prints the median over patients, first call left out (it compiles and fills caches). Targets: on two cores at most 10 s
+a film and 30 s a CT as written to files; on a GPU, to feed training, at least 20 films of 512² a second and 2 CTs of
+128 × 128 × 192 a second. The patient itself (sampling, pose, scene) is counted apart: training may use it for many
+views.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import torch
+
+from numbering.phantom.anatomy.sample import sample
+from numbering.phantom.imaging.ct.acquire import acquire as acquire_ct
+from numbering.phantom.imaging.ct.geometry import place
+from numbering.phantom.imaging.ct.protocol import Protocol
+from numbering.phantom.imaging.film import expose
+from numbering.phantom.imaging.mr import acquire as mr_acquire
+from numbering.phantom.imaging.mr import protocol as mr_protocol
+from numbering.phantom.pose import Skeleton, pose
+from numbering.phantom.scene.build import scene
+from numbering.phantom.scene.structure import Structure
+from numbering.phantom.shapes.procedural import Procedural
+
+TRAINING_FILM = 512
+TRAINING_CT = (192, 128, 128)
+"""Slices, rows, columns."""
+TARGETS = {
+    "cpu": {"AP film, full": 10.0, "lateral film, full": 10.0, "CT, full": 30.0},
+    "cuda": {"AP film, 512": 1 / 20, "lateral film, 512": 1 / 20, "CT, 128 x 128 x 192": 1 / 2},
+}
+"""Seconds, at most."""
+
+Scene = tuple[Skeleton, list[Structure]]
+
+
+def patient(seed: int) -> tuple[Scene, Scene]:
+    """Standing and supine, with everything around the bones."""
+    sampled = sample(seed, "none")
+    source = Procedural()
+    standing, supine = pose(sampled, "standing"), pose(sampled, "supine")
+    return (standing, scene(standing, source, seed)), (supine, scene(supine, source, seed))
+
+
+def training_protocol(skeleton: Skeleton, structures: list[Structure]) -> Protocol:
+    """A thoracolumbar CT with as many slices as training takes."""
+    first = Protocol(region="thoracolumbar", matrix=TRAINING_CT[1], field_mm=300.0)
+    increment = first.increment_mm * place(first, skeleton, structures).grid.shape[0] / TRAINING_CT[0]
+    return replace(first, increment_mm=increment, slice_mm=increment)
+
+
+def steps(standing: Scene, supine: Scene, seed: int, device: str) -> dict[str, Callable[[], object]]:
+    """What is timed, by name."""
+
+    def film(view: str, longest: int | None) -> Callable[[], object]:
+        return lambda: expose(*standing, view, "lumbar", np.random.default_rng(seed), longest=longest, device=device)
+
+    def mr(plane: str, weighting: str, layout: str) -> Callable[[], object]:
+        rng = np.random.default_rng(seed)
+        protocol = mr_protocol.sample(rng, plane, weighting, style="nordwind", layout=layout)
+        return lambda: mr_acquire.acquire(*supine, protocol, seed, device=device)
+
+    return {
+        "AP film, 512": film("AP", TRAINING_FILM),
+        "lateral film, 512": film("lateral", TRAINING_FILM),
+        "AP film, full": film("AP", None),
+        "lateral film, full": film("lateral", None),
+        "CT, 128 x 128 x 192": lambda: acquire_ct(*supine, training_protocol(*supine), seed, device=device),
+        "CT, full": lambda: acquire_ct(*supine, Protocol(region="lumbar", field_mm=200.0), seed, device=device),
+        "sagittal MR, T2": mr("sagittal", "T2", "block"),
+        "axial MR, T2, along the discs": mr("axial", "T2", "parallel"),
+    }
+
+
+def seconds(call: Callable[[], object], device: str) -> float:
+    """Of one call, the device's queue emptied before and after."""
+    synchronise = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    synchronise()
+    begin = time.perf_counter()
+    call()
+    synchronise()
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--patients", type=int, default=3)
+    parser.add_argument("--only", default="", help="a part of the name of what is timed")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    cuda = options.device.startswith("cuda")
+    where = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} threads"
+    print(f"phantom: {options.patients} patients, {options.device} ({where}), torch {torch.__version__}")
+    taken: dict[str, list[float]] = {}
+    for seed in range(1, options.patients + 1):
+        begin = time.perf_counter()
+        standing, supine = patient(seed)
+        taken.setdefault("patient: sampling, two poses, two scenes", []).append(time.perf_counter() - begin)
+        for name, call in steps(standing, supine, seed, options.device).items():
+            if options.only in name:
+                if seed == 1:
+                    call()
+                taken.setdefault(name, []).append(seconds(call, options.device))
+    targets = TARGETS["cuda" if cuda else "cpu"]
+    figures = {name: round(median(values), 3) for name, values in taken.items()}
+    for name, value in figures.items():
+        target = (
+            f"  target {targets[name]:g} s: {'met' if value <= targets[name] else 'MISSED'}" if name in targets else ""
+        )
+        print(f"{name:45s} {value:8.3f} s{target}")
+    if options.json:
+        options.json.write_text(json.dumps({"device": options.device, "where": where, "seconds": figures}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
