@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbering.phantom.scene.blob import Blob, blob, dented
-from numbering.phantom.scene.body import cavity
-from numbering.phantom.scene.combine import Both, HalfSpace, Shifted
+from numbering.phantom.scene.combine import Both, HalfSpace, Outside, Shifted
 from numbering.phantom.scene.diaphragm import Dome
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
@@ -18,12 +17,12 @@ from numbering.phantom.scene.tube import pieces, tube
 _PART = 50
 
 
-def abdomen(site: Site, dome: Dome) -> list[Structure]:
+def abdomen(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     """From behind the dome downwards."""
     rng = site.draw(_PART)
-    under = [cavity(site, 1.5), Shifted(0, dome, -DIAPHRAGM_MM)]
+    under: list[Structure] = [Shifted(0, inside, -1.5), Shifted(0, dome, -DIAPHRAGM_MM / 2)]
     return [
-        Both(Label.LIVER, [_liver(site, dome, rng), _liver_edge(site, rng), *under]),
+        Both(Label.LIVER, [_liver(site, dome, rng), Outside(_below_liver(site, dome, rng)), *under]),
         Both(Label.SPLEEN, [_spleen(site, dome, rng), *under]),
         *_stomach(site, dome, under, rng),
         *_pancreas(site),
@@ -55,13 +54,16 @@ def _liver(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:
     )
 
 
-def _liver_edge(site: Site, rng: np.random.Generator) -> HalfSpace:
-    """Its lower surface, which rises from the right flank to the left dome."""
-    normal = np.array([0.62, 0.12, -0.77])
-    normal /= np.linalg.norm(normal)
-    z = site.z(21.6 + float(rng.normal(0, 0.45)))
-    through = np.array([-105 * site.scale, -60.0, z])
-    return HalfSpace((float(normal[0]), float(normal[1]), float(normal[2])), float(normal @ through))
+def _below_liver(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:
+    """The hollow of its lower surface, which rises from the right flank to the left dome."""
+    scale = site.scale
+    edge = site.z(21.7 + float(rng.normal(0, 0.45)))
+    y = site.trunk.at(edge, site.trunk.middle[:, 1])
+    radius = 165 * scale
+    towards = np.array([0.64, -0.04, -0.77])
+    through = np.array([-112 * scale, y, edge]) * 0.45 + np.array([30 * scale, y, dome.top - 38 * scale]) * 0.55
+    centre = through + towards / np.linalg.norm(towards) * (radius - 14 * scale)
+    return blob(0, centre, [radius] * 3, bumps=0.02, rng=rng)
 
 
 def _spleen(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:

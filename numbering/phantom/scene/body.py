@@ -6,7 +6,7 @@ import numpy as np
 
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
-from numbering.phantom.scene.outline import ANGLES, COS, SIN
+from numbering.phantom.scene.outline import ANGLES, COS, SIN, reach
 from numbering.phantom.scene.site import Site
 from numbering.phantom.scene.stack import Stack, stack
 from numbering.phantom.scene.structure import Structure
@@ -17,30 +17,38 @@ _BRIM = np.array([[52, 34, -60], [62, 6, -60], [72, -10, -66], [84, -24, -82], [
 """Edges of an average iliac wing, left, mm: gluteal muscles lie outside of it, iliacus inside."""
 
 
-def body(site: Site) -> list[Structure]:
-    """From outside: skin, fat, wall, and the fat in the cavity, each laid over the one before."""
+def body(site: Site, inside: Stack) -> list[Structure]:
+    """From outside: skin, fat, wall, and the fat in the cavity ``inside``, each laid over the one before."""
     trunk = site.trunk
-    skin = trunk.skin()
+    skin = trunk.skin() - _furrow(site)
     return [
         stack(Label.SKIN, trunk.z, trunk.middle, skin),
         stack(Label.FAT, trunk.z, trunk.middle, skin - SKIN_MM),
         stack(Label.MUSCLE, trunk.z, trunk.middle, trunk.muscle()),
-        cavity(site),
+        inside,
     ]
 
 
-def cavity(site: Site, inset_mm: float = 0.0, label: int = Label.FAT) -> Stack:
-    """What the wall encloses, from the pelvic floor to the upper opening of the thorax, less an inset."""
+def _furrow(site: Site) -> Array:
+    """The furrow over the spinous processes, deeper in lean and muscular people."""
+    trunk = site.trunk
+    depth = np.minimum(0.35 * trunk.back_fat, 9.0 * site.scale)
+    across = trunk.width[:, None] * COS
+    return np.asarray(depth[:, None] * np.exp(-((across / (17 * site.scale)) ** 2)) * (SIN > 0))
+
+
+def cavity(site: Site) -> Stack:
+    """What the wall encloses, from the pelvic floor to the upper opening of the thorax."""
     trunk = site.trunk
     low, high = -125 * site.scale, site.z(8.2)
     z = np.arange(low, high, 8.0)
     middle = np.stack([trunk.at(z, trunk.middle[:, 0]), trunk.at(z, trunk.middle[:, 1])], 1)
     rows = np.stack([trunk.at(z, row) for row in (trunk.muscle() - _wall_mm(site)).T], 1)
-    radius = np.stack(
-        [np.minimum(row, _wing(site, at, height)) for row, at, height in zip(rows, middle, z, strict=True)]
-    )
+    wings = np.stack([_wing(site, at, height) for at, height in zip(middle, z, strict=True)])
+    radius = np.minimum(rows, wings)
+    radius = np.minimum(radius, _chest(site, z, middle))
     close = np.sqrt(np.clip((z - low) / 25, 0.02, 1)) * np.sqrt(np.clip((high - z) / 25, 0.02, 1))
-    return stack(label, z, middle, np.maximum(radius - inset_mm, 1.0) * close[:, None])
+    return stack(Label.FAT, z, middle, np.maximum(radius, 1.0) * close[:, None])
 
 
 def _wall_mm(site: Site) -> Array:
@@ -54,6 +62,7 @@ def _wall_mm(site: Site) -> Array:
     belly = np.where(SIN < 0, np.maximum(rectus, flank) + 2.0, behind) * site.scale
     chest = np.where(SIN < 0, 14.0, np.clip((across - 0.3) / 0.4, 0, 1) * 14 + 2.0) * site.scale
     pelvis = np.where(SIN < 0, 12.0 + 60 * across**3, 20 + 60 * across**2) * site.scale
+    belly *= float(np.clip(np.sqrt(site.soft.psoas_cm2[2] / (8.5 * site.scale**2)), 0.6, 1.35))
     z, scale = site.trunk.z, site.scale
     upper = np.interp(z, [site.z(19), site.z(17)], [0, 1])[:, None]
     lower = np.interp(z, [-110 * scale, -70 * scale], [1, 0])[:, None]
@@ -77,3 +86,24 @@ def _wing(site: Site, middle: Array, z: float) -> Array:
         found = np.interp(own, angle[order], np.hypot(*away.T)[order], left=1e3, right=1e3)
         limit = np.minimum(limit, found)
     return limit
+
+
+_RIB_CAGE = np.array(
+    [(8, 44, 38, 8), (9.3, 68, 54, -6), (10, 84, 64, -14), (11, 98, 72, -22), (12, 107, 80, -28), (13, 112, 86, -33)]
+    + [(14, 117, 89, -37), (15, 122, 90, -39), (16, 124, 90, -40), (17, 122, 88, -40), (18.5, 118, 85, -39)]
+)
+"""Half width and half depth inside the ribs, and its middle behind the middle of the spine, at ordinals."""
+
+
+def _chest(site: Site, z: Array, middle: Array) -> Array:
+    """How far the cavity may reach before the ribs; far below them."""
+    at = np.array([site.z(ordinal) for ordinal in _RIB_CAGE[:, 0]])[::-1]
+    wide, deep, behind = (np.interp(z, at, column[::-1])[:, None, None] * site.scale for column in _RIB_CAGE[:, 1:].T)
+    free = np.interp(z, [site.z(19.5), at[0]], [80.0, 0.0])[:, None, None]  # the ribs end, the wall takes over
+    centre = site.spine(z)[:, None, None]
+
+    def inside(x: Array, y: Array) -> Array:
+        across, along = (x - 0.6 * centre[..., 0]) / (wide + free), (y - centre[..., 1] - behind) / (deep + free)
+        return np.asarray((1 - (np.abs(across) ** 2.2 + np.abs(along) ** 2.2) ** (1 / 2.2)) * 80)
+
+    return reach(middle, inside, 200.0, 4.0)

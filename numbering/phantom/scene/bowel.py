@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbering.phantom.scene.abdomen import gas_above
-from numbering.phantom.scene.body import cavity
-from numbering.phantom.scene.combine import Both
+from numbering.phantom.scene.combine import Both, Shifted
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.site import Site
@@ -17,10 +16,10 @@ _PART = 60
 _COLON_WALL_MM, _LOOP_WALL_MM = 2.5, 2.0
 
 
-def bowel(site: Site) -> list[Structure]:
+def bowel(site: Site, cavity: Structure) -> list[Structure]:
     """Small bowel first, colon over it."""
     rng = site.draw(_PART)
-    inside = cavity(site, 2.0)
+    inside = Shifted(0, cavity, -2.0)
     return [*_loops(site, inside, rng), *_colon(site, inside, rng)]
 
 
@@ -41,6 +40,7 @@ def _colon(site: Site, inside: Structure, rng: np.random.Generator) -> list[Stru
         return np.array([x, float(trunk.front(x, z)) + 36 * scale, z])
 
     sag = float(rng.uniform(0, 55))
+    low = float(rng.uniform(-0.6, 0.6))
     rectum = [
         np.array([x * scale, y * scale, z * scale])
         for x, y, z in ((10, 10, -48), (0, 26, -72), (0, 20, -98), (0, 4, -122))
@@ -48,39 +48,39 @@ def _colon(site: Site, inside: Structure, rng: np.random.Generator) -> list[Stru
     path = [
         place(-1, 0.72, 42, 25.3), place(-1, 0.8, 32, 24), place(-1, 0.8, 22, 22.5), place(-1, 0.78, 28, 21.4),
         front(-1, 21.2, sag * 0.3), front(-0.1, 21.4, sag), front(0.8, 20.8, sag * 0.5),
-        place(1, 0.8, 18, 19.6), place(1, 0.84, 10, 20.6), place(1, 0.85, 14, 22), place(1, 0.84, 22, 23.4), place(1, 0.8, 44, 24.8),
-        place(1, 0.5, 62, 25.7), place(0.2, 0.4, 55, 25.2 + float(rng.uniform(-0.6, 0.6))), *rectum,
+        place(1, 0.8, 18, 19.6), place(1, 0.84, 10, 20.6), place(1, 0.85, 14, 22), place(1, 0.84, 22, 23.4),
+        place(1, 0.8, 44, 24.8), place(1, 0.5, 62, 25.7), place(0.2, 0.4, 55, 25.2 + low), *rectum,
     ]  # fmt: skip
     knots = np.array([27, 25, 22, 20, 18, 18, 17, 17, 14, 13, 13, 14, 13, 13, 13, 17, 19, 12]) * scale * wide
     whole = tube(Label.BOWEL, path, knots, step_mm=7)
     folds = 1 + 0.13 * np.sin(np.arange(len(whole.path)) * 7 * 2 * np.pi / (30 * scale) + rng.uniform(0, 6))
     whole = Tube(Label.BOWEL, whole.path, whole.radius * folds)
-    found: list[Structure] = []
-    for part in pieces(whole, 5):
-        found.append(Both(Label.BOWEL, [part, inside]))
-        found += _filling(site, part, _COLON_WALL_MM, inside, rng, stool=True)
-    return found
+    parts = pieces(whole, 5)
+    walls = [Both(Label.BOWEL, [part, inside]) for part in parts]
+    contents = [_inner(part, _COLON_WALL_MM) for part in parts]
+    stool = [Both(Label.STOOL, [content, inside]) for content in contents]
+    return [*walls, *stool, *(gas for content in contents for gas in _gas(site, content, inside, rng))]
 
 
-def _filling(
-    site: Site, part: Tube, wall: float, inside: Structure, rng: np.random.Generator, stool: bool
-) -> list[Structure]:
-    """Stool with gas over it."""
-    inner = Tube(Label.STOOL, part.path, np.maximum(part.radius - wall, 1.0))
-    found: list[Structure] = [Both(Label.STOOL, [inner, inside])] if stool else []
+def _inner(part: Tube, wall_mm: float) -> Tube:
+    return Tube(Label.STOOL, part.path, np.maximum(part.radius - wall_mm, 1.0))
+
+
+def _gas(site: Site, inner: Tube, inside: Structure, rng: np.random.Generator) -> list[Structure]:
+    """Gas in the upper part of a piece of bowel, if any."""
     share = float(np.clip(rng.beta(0.8, 1.6) * (0.4 + 0.6 * site.soft.bowel_gas), 0, 0.95))
-    if share > 0.12:
-        middle, radius = part.path[len(part.path) // 2], float(inner.radius.mean())
-        reach = radius + (np.ptp(part.path[:, 2]) / 2 if site.skeleton.posture == "standing" else 0.0)
-        found.append(Both(Label.BOWEL_GAS, [inner, gas_above(site, middle, reach, share), inside]))
-    return found
+    if share <= 0.12:
+        return []
+    middle, radius = inner.path[len(inner.path) // 2], float(inner.radius.mean())
+    along = np.ptp(inner.path[:, 2]) / 2 if site.skeleton.posture == "standing" else 0.0
+    return [Both(Label.BOWEL_GAS, [inner, gas_above(site, middle, radius + along, share), inside])]
 
 
 def _loops(site: Site, inside: Structure, rng: np.random.Generator) -> list[Structure]:
     """Loops that wander through the front of the belly."""
     scale, trunk, found = site.scale, site.trunk, list[Structure]()
     z_high, z_low = site.z(21.6), -95 * scale
-    for _ in range(17):
+    for _ in range(24):
         z = float(rng.uniform(z_low, z_high))
         at, path = np.array([float(rng.uniform(-70, 70)) * scale, 0.0, z]), []
         at[1] = float(rng.uniform(_front(site, at) + 20 * scale, _behind(site, at)))
@@ -100,7 +100,7 @@ def _loops(site: Site, inside: Structure, rng: np.random.Generator) -> list[Stru
         for part in pieces(whole, 6):
             found.append(Both(Label.BOWEL, [part, inside]))
             if content < 0.22 * site.soft.bowel_gas:
-                found += _filling(site, part, _LOOP_WALL_MM, inside, rng, stool=False)
+                found += _gas(site, _inner(part, _LOOP_WALL_MM), inside, rng)
     return found
 
 

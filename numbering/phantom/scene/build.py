@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.abdomen import abdomen
-from numbering.phantom.scene.body import body
+from numbering.phantom.scene.arms import arms as both_arms
+from numbering.phantom.scene.body import body, cavity
 from numbering.phantom.scene.bowel import bowel
 from numbering.phantom.scene.canal import canal
 from numbering.phantom.scene.combine import overlaps
@@ -28,12 +29,13 @@ def scene(
     left out; those inside are the same as without it.
     """
     site = Site(skeleton, seed)
-    dome = Dome(site)
+    dome, inside = Dome(site), cavity(site)
     found: list[Structure] = [
-        *body(site),
-        *thorax(site, dome),
-        *bowel(site),
-        *abdomen(site, dome),
+        *(both_arms(site) if arms else []),
+        *body(site, inside),
+        *thorax(site, dome, inside),
+        *bowel(site, inside),
+        *abdomen(site, dome, inside),
         *kidneys(site),
         *crura(site),
         *muscles(site),

@@ -62,6 +62,7 @@ def canal(site: Site) -> list[Structure]:
     run = Canal(site)
     sac_end = -26 * site.scale
     found: list[Structure] = [
+        _interspinous(run, site),
         _flavum(run, site),
         run.stack(Label.EPIDURAL_FAT, 0.96),
         _sac(run, site, sac_end),
@@ -79,6 +80,18 @@ def _flavum(run: Canal, site: Site) -> Stack:
     thick = np.where(SIN > 0, 3.6 * SIN, 0.0) * site.scale
     outline = superellipse(half[:, 0], half[:, 1] * run.slant[rows], 2.3) + thick
     return stack(Label.LIGAMENT, run.z[rows], run.centre[rows], outline)
+
+
+def _interspinous(run: Canal, site: Site) -> Stack:
+    """Between the spinous processes."""
+    sizes = [placed.vertebra.size for placed in site.skeleton.vertebrae[::-1]]
+    at = np.array([placed.frame.centre[2] for placed in site.skeleton.vertebrae[::-1]])
+    tip = [size.spinous_length - size.upper_depth / 2 for size in sizes]
+    z = np.arange(5 * site.scale, site.z(17), _ROW_MM)
+    start = run.at(z, run.centre)[:, 1] + run.at(z, run.half)[:, 1] + 4
+    end = np.maximum(site.spine(z)[:, 1] + np.interp(z, at, tip) - 3, start + 4)
+    x = run.at(z, run.centre)[:, 0]
+    return stack(Label.LIGAMENT, z, np.stack([x, (start + end) / 2], 1), superellipse(2.4, (end - start) / 2, 3))
 
 
 def _sac(run: Canal, site: Site, low: float) -> Stack:

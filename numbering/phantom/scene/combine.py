@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import torch
@@ -90,6 +89,23 @@ class Shifted:
 
 
 @dataclass(frozen=True, eq=False)
+class Outside:
+    """What lies outside of a solid."""
+
+    whole: Structure
+    label: int = 0
+
+    @property
+    def bounds(self) -> Bounds:
+        """Everywhere."""
+        return EVERYWHERE
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """See `Structure`."""
+        return -self.whole.signed_distance(points)
+
+
+@dataclass(frozen=True, eq=False)
 class HalfSpace:
     """All points with ``normal · point < offset``; the normal has length 1."""
 
@@ -107,11 +123,6 @@ class HalfSpace:
         x, y, z = points.unbind(-1)
         a, b, c = self.normal
         return x * a + y * b + z * c - self.offset
-
-
-def relabelled(structure: Any, label: int) -> Any:
-    """The same solid under another label."""
-    return replace(structure, label=label)
 
 
 def overlaps(bounds: Array, region: Array | None) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from numbering.phantom.scene.blob import blob, dented
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
-from numbering.phantom.scene.site import SIDES, Site
+from numbering.phantom.scene.site import Site
 from numbering.phantom.scene.structure import Structure
 from numbering.phantom.scene.tube import pieces, tube
 
@@ -79,6 +79,3 @@ def _ureter(site: Site, side: int, label: int, start: Array) -> list[Structure]:
     path += [np.array([side * 40, -28, -18]) * site.scale, np.array([side * 52, -12, -62]) * site.scale]
     path.append(np.array([side * 20, -30, -98]) * site.scale)
     return [*pieces(tube(label, path, 1.8 * site.scale, step_mm=12))]
-
-
-__all__ = ["SIDES", "axes", "hilum", "kidneys", "middle"]

@@ -98,9 +98,21 @@ def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
     shape = superellipse(np.sqrt(along(course.longer)), 1 / np.sqrt(along(course.longer)), 2.2, turn)
     point = ANGLES - np.radians(90 + side * (turn * side + 30))[:, None]
     shape = shape * (1 + along(course.pointed)[:, None] * np.cos(3 * point))
+    shape = shape * _uneven(site, side, course, len(z))
     limit = reach(centre, lambda x, y: free(x, y, z[:, None, None]), 60 * site.scale)
-    radius = fit(shape, limit, along(course.area) * 100)
-    return Fitted(z, centre, fit(smoothed(radius), smoothed(limit), along(course.area) * 100))
+    area = along(course.area) * 100
+    return Fitted(z, centre, fit(smoothed(fit(shape, limit, area)), limit, area))
+
+
+def _uneven(site: Site, side: int, course: Course, rows: int) -> Array:
+    """Every muscle of every person has an outline of its own, which changes slowly along it."""
+    rng = site.draw(1000 + 10 * int(course.beside[0]) + side)
+    along = np.arange(rows)[:, None] * ROW_MM
+    found = np.zeros((rows, DIRECTIONS))
+    for waves in (2, 3, 3, 4, 5):
+        bend, phase = rng.normal(0, 0.02), rng.uniform(0, 2 * np.pi)
+        found += np.cos(waves * ANGLES + phase + bend * along) * rng.normal(0, 0.06 / np.sqrt(waves))
+    return np.exp(found)
 
 
 def _height(site: Site, ordinal: float) -> float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbering.phantom.scene.blob import blob
-from numbering.phantom.scene.body import cavity
-from numbering.phantom.scene.combine import Both, Either, Shifted, Without
+from numbering.phantom.scene.combine import Both, Either, Outside, Shifted, Without
 from numbering.phantom.scene.diaphragm import Dome
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
@@ -20,54 +19,20 @@ _PART = 20
 DIAPHRAGM_MM = 3.5
 
 
-def thorax(site: Site, dome: Dome) -> list[Structure]:
+def thorax(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     """Neck, lungs around the mediastinum, what lies in it."""
     rng = site.draw(_PART)
     heart = _heart(site, rng)
-    chest = _chest(site)
+    chest = Shifted(0, inside, -1.0)
     lung = Without(
         Label.LUNG,
-        Both(Label.LUNG, [chest, Shifted(0, _Above(dome), -DIAPHRAGM_MM)]),
+        Both(Label.LUNG, [chest, Outside(Shifted(0, dome, DIAPHRAGM_MM / 2))]),
         Either(0, [_mediastinum(site), Shifted(0, heart, 3.0)]),
     )
     vessels: list[Structure] = []
     for branch in _branches(site, rng):
         vessels.append(Both(Label.PULMONARY_VESSELS, [branch, lung]))
     return [_neck(site), lung, *vessels, heart, *_great_vessels(site), *_oesophagus(site), *_airway(site)]
-
-
-class _Above:
-    """The other side of the diaphragm."""
-
-    label = 0
-
-    def __init__(self, dome: Dome) -> None:
-        self.dome, self.bounds = dome, dome.bounds
-
-    def signed_distance(self, points):  # type: ignore[no-untyped-def]
-        """See `Structure`."""
-        return -self.dome.signed_distance(points)
-
-
-def _chest(site: Site) -> Stack:
-    """What the ribs enclose, with the tops of the lungs; behind, beside the vertebrae, it reaches back to the ribs."""
-    scale, low, high = site.scale, site.z(20.2), site.z(8.0) + 12 * site.scale
-    rows = np.array(
-        [(8, 30, 34, 14), (8.6, 52, 42, 4), (9.3, 68, 52, -6), (10, 82, 62, -14), (11, 97, 70, -22), (12, 104, 78, -28),
-         (13, 109, 84, -33), (14, 114, 87, -37), (15, 119, 88, -39), (16, 121, 88, -40), (17, 119, 86, -40), (18.5, 114, 82, -39),
-         (20.2, 108, 76, -38)]
-    )  # fmt: skip
-    z = np.array([site.z(at) for at in rows[:, 0]])
-    z[0] = high
-    middle = site.spine(z) * [0.6, 1] + np.stack([np.zeros(len(z)), rows[:, 3] * scale], 1)
-    whole = cavity(site)
-    outline = superellipse(rows[:, 1] * scale, rows[:, 2] * scale, 2.2)
-    inner = stack(0, z, middle, outline)
-    return stack(Label.LUNG, z[z >= low], inner.centre[_rows(inner, z)], inner.radius[_rows(inner, z)] + 0 * whole.low)
-
-
-def _rows(found: Stack, z: Array) -> Array:
-    return np.clip(np.round((z - found.low) / found.step).astype(int), 0, len(found.centre) - 1)
 
 
 def _mediastinum(site: Site) -> Stack:
