@@ -13,7 +13,7 @@ from torch.nn.functional import grid_sample
 
 from numbering.phantom.imaging.ct import artefacts
 from numbering.phantom.imaging.ct.breath import breathing
-from numbering.phantom.imaging.ct.geometry import SCAN_MARGIN, Geometry, place
+from numbering.phantom.imaging.ct.geometry import SCAN_MARGIN, Geometry, heights, place
 from numbering.phantom.imaging.ct.kernel import frequencies, image, padded_size, spectrum, transfer
 from numbering.phantom.imaging.ct.noise import Grain, Rays, rays
 from numbering.phantom.imaging.ct.painting import Painted, paint, thick
@@ -48,7 +48,7 @@ def acquire(
     number = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
     geometry = place(protocol, skeleton, structures)
     scene = breathing(structures, skeleton, protocol, geometry.grid)
-    scene = [*table(protocol, structures, geometry.axis[0]), *scene]
+    scene = [*table(protocol, structures, geometry.axis[0], heights(geometry.grid)), *scene]
     look = Look(skeleton, protocol.phase, number & 0x7FFFFFFF, device)
     painted = thick(scene, geometry.grid, look, protocol.slice_mm, device)
     scan = _scan(scene, geometry, protocol, look, device)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate, pad
 
+from numbering.phantom.imaging.ct.geometry import heights
 from numbering.phantom.imaging.ct.radon import angles, back_project, filtered, project
 from numbering.phantom.scene.blocks import Blocks
 from numbering.phantom.scene.labels import Label
@@ -58,8 +59,8 @@ def hardening(bone: Tensor, pitch_mm: float, columns: int = 96) -> Tensor:
 
 
 def metal_box(structures: Sequence[Structure], grid: Grid) -> Square | None:
-    """x and y of the middle, and half the side, of a square around all metal in the slices; None where there is none."""
-    low_z, high_z = _heights(grid)
+    """x and y of the middle and half the side of a square around all metal in the slices; None without metal."""
+    low_z, high_z = heights(grid)
     boxes = [
         one.bounds
         for one in structures
@@ -128,9 +129,3 @@ def metal_streaks(error: Tensor, x: Tensor, y: Tensor, rows: int) -> Tensor:
 def _lattice(field_mm: float, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
     at = ((torch.arange(columns, device=device) + 0.5) / columns - 0.5) * field_mm
     return at[None].expand(columns, -1), at[:, None].expand(-1, columns)
-
-
-def _heights(grid: Grid) -> tuple[float, float]:
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape], indexing="ij")).reshape(3, -1)
-    z = grid.affine[2, :3] @ corners + grid.affine[2, 3]
-    return float(z.min()) - 3, float(z.max()) + 3

@@ -7,6 +7,7 @@ computed, not sampled; partial volume then shows 300–800 HU.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -30,9 +31,9 @@ MARROW = {
 
 
 def marrow_share(ordinal: float) -> float:
-    """Trabecular HU of a vertebra as a share of L1's: 1.75 at C3, 1.25 at T8, lowest at L3 (opportunistic CT series)."""
+    """Trabecular HU of a vertebra as a share of L1's: highest in the neck, lowest at L3 (an estimate)."""
     table = ((2, 1.75), (7, 1.6), (9, 1.4), (15, 1.22), (19, 1.05), (20, 1.0), (22, 0.92), (24, 0.97))
-    for (low, a), (high, b) in zip(table, table[1:], strict=False):
+    for (low, a), (high, b) in pairwise(table):
         if ordinal <= high:
             return a + (b - a) * max(ordinal - low, 0) / (high - low)
     return table[-1][1]

@@ -44,7 +44,7 @@ class Geometry:
         return bool(abs(self.grid.affine[:2, 0]).max() > 1e-6 or abs(self.grid.affine[2, 1:3]).max() > 1e-6)
 
     def middle(self, index: int, of: tuple[float, float]) -> tuple[float, float]:
-        """mm along columns and along rows from where the line through ``of`` pierces the slice to the image's middle."""
+        """mm along columns and along rows from where the line through ``of`` pierces the slice to its middle."""
         found = np.linalg.inv(self.grid.affine) @ np.array([*self._pierced(index, of), 1.0])
         rows, columns = self.grid.shape[1:]
         spacing = self.grid.spacing
@@ -64,7 +64,7 @@ def place(protocol: Protocol, skeleton: Skeleton, structures: Sequence[Structure
     top = float(skeleton.at(extent.top)[2]) + extent.above_mm + protocol.shift_mm[0]
     bottom = float(skeleton.at(extent.bottom)[2]) - extent.below_mm + protocol.shift_mm[1]
     count = max(3, round((top - bottom) / protocol.increment_mm) + 1)
-    body = _middle(structures, skeleton, (top + bottom) / 2)
+    body = trunk_middle(structures, skeleton, (top + bottom) / 2)
     axis = (body[0] - protocol.table_offset_mm[0], body[1] - protocol.table_offset_mm[1])
     aim = body
     if extent.spine:
@@ -91,7 +91,7 @@ def _directions(protocol: Protocol) -> tuple[Array, Array, Array]:
     return down, across, along if protocol.feet_to_head else -along
 
 
-def _middle(structures: Sequence[Structure], skeleton: Skeleton, z: float) -> tuple[float, float]:
+def trunk_middle(structures: Sequence[Structure], skeleton: Skeleton, z: float) -> tuple[float, float]:
     """Middle of the trunk across and front to back."""
     boxes = [one.bounds for one in structures if one.label in (Label.SKIN, Label.FAT)]
     if not boxes:
@@ -99,3 +99,10 @@ def _middle(structures: Sequence[Structure], skeleton: Skeleton, z: float) -> tu
         return float(x), float(y) - 45.0
     widest = max(boxes, key=lambda box: float(np.prod(box[1] - box[0])))
     return 0.0, float(widest[:, 1].mean())
+
+
+def heights(grid: Grid) -> tuple[float, float]:
+    """Lowest and highest z of a grid, and 3 mm beyond."""
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape], indexing="ij")).reshape(3, -1)
+    z = grid.affine[2, :3] @ corners + grid.affine[2, 3]
+    return float(z.min()) - 3, float(z.max()) + 3

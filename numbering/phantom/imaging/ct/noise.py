@@ -92,7 +92,7 @@ class Grain:
         return grid_sample(rays.deviation[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
 
     def _spokes(self) -> Tensor:
-        """Where each bin of a slice's spectrum lies on the spokes, for ``grid_sample`` ``(1, size, size // 2 + 1, 2)``."""
+        """Where each bin of a slice's spectrum lies on the spokes ``(1, size, size // 2 + 1, 2)``, for grid_sample."""
         across = torch.fft.rfftfreq(self.size, self.pitch, device=self.device)
         down = torch.fft.fftfreq(self.size, self.pitch, device=self.device)
         angle = torch.atan2(down[:, None], across[None].expand(self.size, -1))

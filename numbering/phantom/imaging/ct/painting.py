@@ -29,9 +29,15 @@ class Painted:
     labels: Tensor
 
 
-def paint(structures: Sequence[Structure], grid: Grid, look: Look, device: torch.device | str = "cpu") -> Painted:
-    """Each structure laid over the earlier ones, its edge as wide as a pixel."""
-    blocks, edge = Blocks(grid, device), float(grid.spacing[1:].min())
+def paint(
+    structures: Sequence[Structure],
+    grid: Grid,
+    look: Look,
+    device: torch.device | str = "cpu",
+    least_edge_mm: float = 0.0,
+) -> Painted:
+    """Each structure laid over the earlier ones, its edge as wide as a pixel, or as ``least_edge_mm``."""
+    blocks, edge = Blocks(grid, device), max(float(grid.spacing[1:].min()), least_edge_mm)
     clear = torch.ones(len(blocks.open), blocks.voxels, device=device)
     hu, metal = torch.zeros_like(clear), None
     labels = torch.zeros_like(clear, dtype=torch.uint8)
@@ -79,14 +85,16 @@ def thick(
             affine = grid.affine.copy()
             shift = (layer - (count - 1) / 2) * thickness_mm / count
             affine[:3, 3] += first * affine[:3, 0] + shift * normal
-            painted.append(paint(structures, Grid(affine, (depth, *grid.shape[1:])), look, device))
+            layer_grid = Grid(affine, (depth, *grid.shape[1:]))
+            # A surface that lies in the slice must not fall between two layers.
+            painted.append(paint(structures, layer_grid, look, device, thickness_mm / count))
         parts.append(_mean(painted))
     return _joined(parts)
 
 
 def layers(thickness_mm: float) -> int:
-    """How many thin slices make a thick one: an odd number, each at most about 1.3 mm."""
-    count = int(np.ceil(thickness_mm / 1.3))
+    """How many thin slices make a thick one: an odd number, each at most about 1 mm."""
+    count = int(np.ceil(thickness_mm / 1.05))
     return count + 1 - count % 2
 
 

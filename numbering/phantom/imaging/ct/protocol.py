@@ -1,4 +1,4 @@
-"""How a CT is made: what is scanned, how it is reconstructed, what the scanner does to it. Plain data, sampled or given.
+"""How a CT is made: what is scanned, how it is reconstructed, what the scanner does to it. Plain data.
 
 Kernels are given by their modulation transfer: `sharpness` is the frequency of half modulation, `boost` the rise above
 1 that makes edges overshoot. Noise is quoted as the standard deviation at the middle of the body under the standard

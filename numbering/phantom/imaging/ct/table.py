@@ -44,17 +44,28 @@ class Board:
         return torch.maximum(thick, (across.abs() - 1) * self.half_width_mm)
 
 
-def table(protocol: Protocol, structures: Sequence[Structure], x: float) -> list[Structure]:
-    """What lies under the patient; nothing where the scene has no skin."""
-    boxes = [one.bounds for one in structures if one.label in (Label.SKIN, Label.FAT)]
-    if not boxes:
-        return []
+def table(
+    protocol: Protocol, structures: Sequence[Structure], x: float, heights: tuple[float, float]
+) -> list[Structure]:
+    """What lies under the patient between these heights; nothing where the scene has no skin."""
     side = -1.0 if protocol.position.endswith("P") else 1.0
-    row = 1 if side > 0 else 0
-    under = side * max(side * float(box[row, 1]) for box in boxes) - 3 * side
+    skins = [one for one in structures if one.label in (Label.SKIN, Label.FAT)]
+    if not skins:
+        return []
+    under = side * max(_reach(skin, x, side, heights) for skin in skins)
     if protocol.table == "single":
-        return [Board(x, under + side * 9, 205, 22, 26, side)]
+        return [Board(x, under + side * 16, 200, 2.6, 24, side)]
     return [
-        Board(x, under + side * 14, 215, 9, 34, side),
-        Board(x, under + side * 58, 168, 3.2, 24, side),
+        Board(x, under + side * 12, 215, 11, 34, side),
+        Board(x, under + side * 52, 165, 3.0, 24, side),
     ]
+
+
+def _reach(skin: Structure, x: float, side: float, heights: tuple[float, float]) -> float:
+    """How far the body reaches towards the table, within the scan and a hand's breadth beyond."""
+    low, high = skin.bounds
+    y = torch.arange(float(low[1]), float(high[1]) + 1, 2.0)
+    z = torch.arange(heights[0] - 100, heights[1] + 101, 20.0)
+    points = torch.stack(torch.meshgrid(torch.tensor([x - 60, x, x + 60]), y, z, indexing="ij"), -1)
+    inside = (skin.signed_distance(points) < 0).any(0).any(1)
+    return float((side * y[inside]).max()) if bool(inside.any()) else side * float(low[1] + high[1]) / 2

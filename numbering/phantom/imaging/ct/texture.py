@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 _SIDE = 64
 _TURN = torch.tensor([[0.64, 0.60, 0.48], [-0.768, 0.48, 0.424], [0.0, -0.64, 0.768]])
@@ -30,33 +31,34 @@ class Textures:
         rng = np.random.default_rng([seed, 0x7E47])
         self._lattices = {}
         for name in CELLS_MM:
-            lattice = rng.standard_normal((_SIDE, _SIDE, _SIDE, 2), np.float32)
-            for axis in range(3):
+            lattice = rng.standard_normal((2, _SIDE, _SIDE, _SIDE), np.float32)
+            for axis in (1, 2, 3):
                 lattice += 0.5 * (np.roll(lattice, 1, axis) + np.roll(lattice, -1, axis))
-            lattice = (lattice - lattice.mean((0, 1, 2))) / lattice.std((0, 1, 2))
-            self._lattices[name] = torch.as_tensor(lattice.reshape(-1, 2), device=device)
+            lattice = lattice / lattice.std((1, 2, 3), keepdims=True)
+            closed = np.pad(lattice, ((0, 0), (0, 1), (0, 1), (0, 1)), mode="wrap")
+            self._lattices[name] = torch.as_tensor(closed[None], device=device)
         self._turn = _TURN.to(device)
 
     def at(self, name: str, points: Tensor) -> Tensor:
         """Both fields ``(n, 2)`` of this name at points ``(n, 3)`` mm, trilinear between lattice points."""
         cells = torch.tensor(CELLS_MM[name], device=points.device)
         turned = points if name == "strand" else points @ self._turn.T
-        place = turned / cells
-        low = torch.floor(place)
-        share = place - low
-        first = low.to(torch.int32).remainder(_SIDE)
-        second = (first + 1).remainder(_SIDE)
-        found: Tensor | None = None
-        lattice = self._lattices[name]
-        for corner in range(8):
-            picks = [(corner >> axis) & 1 for axis in range(3)]
-            index = [(second if pick else first)[:, axis] for axis, pick in enumerate(picks)]
-            weights = [share[:, axis] if pick else 1 - share[:, axis] for axis, pick in enumerate(picks)]
-            flat = (index[0] * _SIDE + index[1]) * _SIDE + index[2]
-            term = lattice.index_select(0, flat) * (weights[0] * weights[1] * weights[2])[:, None]
-            found = term if found is None else found + term
-        assert found is not None
-        return found
+        place = (turned / cells).remainder(_SIDE) * (2 / _SIDE) - 1
+        return grid_sample(self._lattices[name], place[None, None, None], align_corners=True)[0, :, 0, 0].T
+
+
+class Here:
+    """The textures at one set of points, each evaluated once."""
+
+    def __init__(self, textures: Textures, points: Tensor) -> None:
+        self.points, self._textures = points, textures
+        self._found: dict[str, Tensor] = {}
+
+    def __call__(self, name: str) -> Tensor:
+        """Both fields ``(n, 2)``."""
+        if name not in self._found:
+            self._found[name] = self._textures.at(name, self.points)
+        return self._found[name]
 
 
 def strand(pair: Tensor, width: float) -> Tensor:

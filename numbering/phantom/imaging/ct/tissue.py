@@ -6,6 +6,7 @@ Means are those of the published ranges (liver 58 ± 9, kidney 32 ± 5 and 150�
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from numbering.phantom.imaging.ct.bone import Bone
-from numbering.phantom.imaging.ct.texture import Textures, strand, tube
+from numbering.phantom.imaging.ct.texture import Here, Textures, strand, tube
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.labels import Label, is_bone
 
@@ -81,7 +82,7 @@ OTHER_MUSCLES = frozenset({Label.MUSCLE, Label.ILIACUS_RIGHT, Label.ILIACUS_LEFT
     range(Label.PSOAS_RIGHT, Label.QUADRATUS_LEFT + 1)
 )
 FAT_IN_MUSCLE_HU = -85.0
-TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU = 1.6, 90.0, -940.0
+TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU = 1.9, 230.0, -945.0
 
 
 class Look:
@@ -109,10 +110,10 @@ class Look:
             return self.bone.hu(label, distance, points, edge_mm)
         if label == Label.TABLE:
             return _shelled(distance, edge_mm, TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU)
-        special = _SPECIAL.get(label)
+        special, here = _SPECIAL.get(label), Here(self.textures, points)
         if label in BACK_MUSCLES or label in OTHER_MUSCLES:
-            return self._muscle(label, points)
-        return special(self, label, distance, points) if special else self._plain(label, points)
+            return self._muscle(label, here)
+        return special(self, label, distance, here) if special else self._plain(label, here)
 
     def mean(self, label: int) -> float:
         """Mean HU of the label in this patient and phase; a muscle's without its fat."""
@@ -120,105 +121,105 @@ class Look:
             return self.means[Label.MUSCLE]
         return self.means.get(label, 40.0)
 
-    def _plain(self, label: int, points: Tensor) -> Tensor:
+    def _plain(self, label: int, here: Here) -> Tensor:
         tissue = TISSUES.get(label, _MUSCLE)
-        found = torch.full_like(points[:, 0], self.mean(label))
+        found = torch.full_like(here.points[:, 0], self.mean(label))
         if tissue.slow:
-            found += tissue.slow * self.textures.at("region", points)[:, 0]
+            found += tissue.slow * here("region")[:, 0]
         if tissue.fine:
-            found += tissue.fine * self.textures.at("lobule", points)[:, 1]
+            found += tissue.fine * here("lobule")[:, 1]
         return found
 
-    def _muscle(self, label: int, points: Tensor) -> Tensor:
+    def _muscle(self, label: int, here: Here) -> Tensor:
         """Bundles along the body, with streaks of fat; the back has the most, and nearest to the spine."""
         share = self.skeleton.patient.soft.muscle_fat
         if label in OTHER_MUSCLES:
             share *= 0.3
         elif label in (Label.MULTIFIDUS_RIGHT, Label.MULTIFIDUS_LEFT):
             share = min(1.4 * share + 0.04, 0.8)
-        pair = self.textures.at("strand", points)
-        slow = self.textures.at("organ", points)[:, 1]
+        pair = here("strand")
+        slow = here("organ")[:, 1]
         limit = float(torch.special.ndtri(torch.tensor(min(max(0.8 * share + 0.012, 0.012), 0.9))))
         fat = torch.sigmoid((limit - 0.8 * pair[:, 0] - 0.6 * slow) / 0.22)
         lean = self.means[Label.MUSCLE] - 25 * share + 3.5 * pair[:, 1] + 2 * slow
         return lean + (FAT_IN_MUSCLE_HU - lean) * fat * (0.75 if share > 0.1 else 0.55)
 
-    def _fat(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _fat(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Lobules between thin septa, and a small vessel here and there."""
-        plain = self._plain(label, points)
-        lobule = self.textures.at("lobule", points)
-        drift = self.textures.at("organ", points)[:, 1]
+        plain = self._plain(label, here)
+        lobule = here("lobule")
+        drift = here("organ")[:, 1]
         septa = strand(lobule, 0.09) * torch.sigmoid(2.5 * drift - 1.0)
-        vessels = tube(self.textures.at("organ", points), 0.10)
+        vessels = tube(here("organ"), 0.10)
         bright = self.means[Label.CAVA] - plain
         return plain + 38 * septa + 0.75 * bright * vessels
 
-    def _vessels_within(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _vessels_within(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Liver, spleen: portal and hepatic branches, brighter or darker than the organ."""
-        plain = self._plain(label, points)
+        plain = self._plain(label, here)
         inside = torch.sigmoid((-distance - 5) / 1.5)
-        branches = tube(self.textures.at("organ", points), 0.16) * inside
+        branches = tube(here("organ"), 0.16) * inside
         blood = {"native": 40.0, "arterial": 75.0, "portal": 150.0}[self.phase]
         return plain + 0.85 * (blood - plain) * branches
 
-    def _lung(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _lung(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Denser towards the back; vessels of all sizes fade towards the pleura."""
-        plain = self._plain(label, points) + 0.35 * (points[:, 1] + 60).clamp(-120, 120)
+        plain = self._plain(label, here) + 0.35 * (here.points[:, 1] + 60).clamp(-120, 120)
         central = torch.sigmoid((-distance - 12) / 5)
-        large = tube(self.textures.at("organ", points), 0.22) * central
-        small = tube(self.textures.at("lobule", points), 0.25) * torch.sigmoid((-distance - 4) / 2)
+        large = tube(here("organ"), 0.22) * central
+        small = tube(here("lobule"), 0.25) * torch.sigmoid((-distance - 4) / 2)
         return plain + (30 - plain) * (large + 0.55 * small).clamp(max=1)
 
-    def _hollow(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _hollow(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """A wall of 2–3 mm, then what is inside: fluid with bits, or contrast medium."""
-        wall = self._plain(label, points)
-        pair = self.textures.at("organ", points)
+        wall = self._plain(label, here)
+        pair = here("organ")
         inside = torch.sigmoid((-distance - 2.6 - 0.7 * pair[:, 1]) / 0.5)
-        bits = self.textures.at("lobule", points)[:, 0]
+        bits = here("lobule")[:, 0]
         content = self.bowel_content + 9 * bits + 8 * pair[:, 0]
         return wall + (content - wall) * inside
 
-    def _stool(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _stool(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Mottled: soft matter with bubbles."""
-        lobule = self.textures.at("lobule", points)
-        strands = self.textures.at("strand", points)[:, 0]
+        lobule = here("lobule")
+        strands = here("strand")[:, 0]
         mass = 45 + 18 * lobule[:, 1] + (0.25 * self.bowel_content if self.bowel_content > 100 else 0)
         bubbles = torch.sigmoid((0.8 * lobule[:, 0] + 0.5 * strands - 0.75) / 0.25)
         return mass + (-620 - mass) * bubbles
 
-    def _kidney(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _kidney(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """In the arterial phase the cortex takes up contrast before the medulla."""
-        plain = self._plain(label, points)
+        plain = self._plain(label, here)
         if self.phase != "arterial":
             return plain
-        pair = self.textures.at("organ", points)
+        pair = here("organ")
         medulla = torch.sigmoid((-distance - 7 + 2.5 * pair[:, 0]) / 0.8)
         return plain + (45 - plain) * medulla * 0.8
 
-    def _spleen(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _spleen(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """In the arterial phase the spleen is striped."""
-        plain = self._plain(label, points)
+        plain = self._plain(label, here)
         if self.phase == "arterial":
-            plain = plain + 22 * self.textures.at("organ", points)[:, 0]
+            plain = plain + 22 * here("organ")[:, 0]
         return plain
 
-    def _heart(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
+    def _heart(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Wall and chambers differ once contrast is in; a rim of fat in the grooves."""
-        plain = self._plain(label, points)
-        pair = self.textures.at("region", points)
-        groove = strand(self.textures.at("organ", points), 0.12) * torch.sigmoid((distance + 9) / 2)
+        plain = self._plain(label, here)
+        pair = here("region")
+        groove = strand(here("organ"), 0.12) * torch.sigmoid((distance + 9) / 2)
         if self.phase != "native":
             wall = torch.sigmoid((distance + 11 + 4 * pair[:, 1]) / 1.5)
             plain = plain + (95 - plain) * wall
         return plain + (-90 - plain) * groove * 0.8
 
-    def _arm(self, label: int, distance: Tensor, points: Tensor) -> Tensor:
-        muscle = self._muscle(label, points)
+    def _arm(self, label: int, distance: Tensor, here: Here) -> Tensor:
+        muscle = self._muscle(label, here)
         rim = torch.sigmoid((distance + 6) / 0.8)
         return muscle + (self.means[Label.FAT] - muscle) * rim
 
 
-_SPECIAL = {
+_SPECIAL: dict[int, Callable[[Look, int, Tensor, Here], Tensor]] = {
     Label.FAT: Look._fat,
     Label.LIVER: Look._vessels_within,
     Label.SPLEEN: Look._spleen,
