@@ -38,6 +38,9 @@ def phantom(
     flaws: Annotated[
         str, typer.Option(help="Comma-separated: what is missing or wrong in the headers, like no-view.")
     ] = "",
+    film_pixels: Annotated[
+        int | None, typer.Option(help="Small and coarse films, of so many pixels on the longer side: quicker.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Simulated patients as DICOM with exact truth (truth.json, labels.nii.gz) and pictures.
@@ -61,6 +64,7 @@ def phantom(
                 style=style,
                 flaws=_names(flaws),
                 device=device,
+                film_pixels=film_pixels,
                 progress=lambda done, total: progress("", done, total),
             )
     except ValueError as error:

@@ -40,17 +40,19 @@ class Order:
     style: str | None = None
     flaws: tuple[str, ...] = ()
     device: str = "cpu"
+    film_pixels: int | None = None
     rendering: tuple[str, ...] = ()
 
     def studies(self, patient: Patient, kinds: Sequence[Kind] = ()) -> tuple[Visit, ...]:
         """The patient's studies in the order of time, of the kinds that the views need unless others are given."""
         name = "" if self.shapes == "procedural" else shape_source(self.shapes).name
+        coarse = f"films of {self.film_pixels}" if self.film_pixels else ""
         return record(
             patient,
             kinds or [kind for kind in KINDS if kind in {KIND_OF[view] for view in self.views}],
             visits=self.visits,
             style=self.style,
-            rendering=(*((name,) if name else ()), *self.rendering),
+            rendering=(*(word for word in (name, coarse) if word), *self.rendering),
             flaws=self.flaws,
         )
 
@@ -68,6 +70,7 @@ def generate(
     style: str | None = None,
     flaws: Sequence[str] = (),
     device: str = "cpu",
+    film_pixels: int | None = None,
     rendering: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -75,7 +78,8 @@ def generate(
 
     A folder that already holds what is asked of the same patient is left alone, so an interrupted run is taken up
     again; the same arguments always give the same bytes on the same device. ``field_of_view`` is one or several of
-    `FIELDS_OF_VIEW`, a film each; ``anomaly`` as in `sample`; ``shapes`` as in `shape_source`. ``rendering`` is part of
+    `FIELDS_OF_VIEW`, a film each; ``anomaly`` as in `sample`; ``shapes`` as in `shape_source`. ``film_pixels``
+    makes films small and coarse, of so many pixels on the longer side: quicker. ``rendering`` is part of
     every UID: other words, other studies. ``progress`` is called with the number of series done and of all. Unknown
     names are a ``ValueError`` before anything is written, and so is a folder that holds another patient.
     """
@@ -88,6 +92,7 @@ def generate(
         style=style,
         flaws=tuple(flaws),
         device=device,
+        film_pixels=film_pixels,
         rendering=rendering,
     )
     check_names(order.views, order.fields_of_view, order.anomaly)
@@ -96,6 +101,8 @@ def generate(
     shape_source(order.shapes)
     if count < 0 or seed < 0:
         raise ValueError(f"seed {seed} and count {count}: expected neither below 0")
+    if film_pixels is not None and not 64 <= film_pixels <= 4096:
+        raise ValueError(f"films of {film_pixels} pixels: expected 64 to 4096")
     folders = []
     for index in range(count):
         folder = out / f"patient-{index:04d}"
@@ -147,7 +154,9 @@ def _patient(folder: Path, patient: Patient, order: Order, progress: Progress) -
 @lru_cache(maxsize=1)
 def _stage(visit: Visit, order: Order) -> Stage:
     """Kept for the next series of the same study."""
-    return stage(visit, shape_source(order.shapes), order.device, several=order.visits > 1)
+    return stage(
+        visit, shape_source(order.shapes), order.device, film_pixels=order.film_pixels, several=order.visits > 1
+    )
 
 
 def _write(folder: Path, made: Made) -> View:

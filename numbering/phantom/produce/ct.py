@@ -1,45 +1,37 @@
-"""The CT of a visit: localizers, the series, its labels."""
+"""The CT of a visit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from numbering.phantom import preview
-from numbering.phantom.dicom.ct import (
-    encode,
-    encode_enhanced,
-    encode_scout,
-    header,
-    instance_uids,
-    scout_header,
-)
-from numbering.phantom.dicom.ct_words import HABITS
+from numbering.phantom.dicom.ct import encode, encode_enhanced, encode_scout, header, instance_uids, scout_header
 from numbering.phantom.dicom.header import SeriesHeader, frame_of_reference_uid, series_uid
 from numbering.phantom.imaging.ct.acquire import acquire
 from numbering.phantom.imaging.ct.nifti import labels_nifti
-from numbering.phantom.imaging.ct.protocol import Protocol, sample_protocol
+from numbering.phantom.imaging.ct.protocol import sample_protocol
 from numbering.phantom.imaging.ct.scout import Scout, scouts
 from numbering.phantom.imaging.ct.volume import CtVolume
 from numbering.phantom.produce.made import Made
 from numbering.phantom.produce.stage import Stage
 from numbering.phantom.truth.ct import describe
 
-ENHANCED_SHARE = 0.15
-"""How often the scanner sends one enhanced object instead of a slice each."""
+ENHANCED = 0.1
+"""Share of CTs that are one multi-frame object."""
 
 
-def ct_series(stage: Stage, protocol: Protocol | None = None) -> Iterator[Made]:
-    """The CT series of the visit, with this protocol or one as its equipment and the draw will have it."""
+def ct_series(stage: Stage) -> Iterator[Made]:
+    """Two localizers and one series, as sampled for the visit."""
     visit, rng = stage.visit, stage.rng(0)
-    chosen = protocol or replace(sample_protocol(rng), padding_hu=HABITS[visit.style].padding_hu)
-    enhanced = protocol is None and bool(rng.random() < ENHANCED_SHARE)
-    structures = stage.structures(arms=chosen.arms == "down")
+    protocol = sample_protocol(rng)
+    enhanced = bool(rng.random() < ENHANCED)
+    structures = stage.structures(arms=protocol.arms == "down")
     seed = int(stage.rng(1).integers(1 << 31))
-    volume = acquire(stage.skeleton, structures, chosen, seed, origin_mm=visit.origin_mm, device=stage.device)
-    planned = scouts(stage.skeleton, structures, volume, seed, origin_mm=visit.origin_mm, device=stage.device)
-    head = header(chosen, 2, enhanced=enhanced)
-    folder = f"{stage.folder}ct/{head.number}-{chosen.region}"
+    volume = acquire(stage.skeleton, structures, protocol, seed, origin_mm=visit.origin_mm, device=stage.device)
+    pair = scouts(stage.skeleton, structures, volume, seed, origin_mm=visit.origin_mm, device=stage.device)
+    head = header(protocol, 2, enhanced=enhanced)
+    name = head.name.replace(" ", "-")
+    labels = f"{stage.folder}labels.nii.gz"
     truth = describe(
         stage.skeleton,
         volume,
@@ -47,11 +39,11 @@ def ct_series(stage: Stage, protocol: Protocol | None = None) -> Iterator[Made]:
         series_instance_uid=series_uid(visit, head),
         frame_of_reference_uid=frame_of_reference_uid(visit),
         sop_instance_uids=instance_uids(visit, volume, head),
-        folder=folder,
-        labels=f"{folder}/labels.nii.gz",
+        folder=f"{stage.folder}ct/{name}",
+        labels=labels,
     )
     yield Made(
-        files=_files(stage, volume, planned, head, folder),
+        files=_files(stage, volume, pair, head, truth.folder, labels),
         truth=truth,
         preview=preview.ct(volume.hu, truth),
         preview_name=f"{stage.folder}ct.png",
@@ -59,15 +51,15 @@ def ct_series(stage: Stage, protocol: Protocol | None = None) -> Iterator[Made]:
 
 
 def _files(
-    stage: Stage, volume: CtVolume, planned: tuple[Scout, Scout], head: SeriesHeader, folder: str
+    stage: Stage, volume: CtVolume, pair: tuple[Scout, Scout], head: SeriesHeader, folder: str, labels: str
 ) -> Iterator[tuple[str, bytes]]:
-    visit, first = stage.visit, scout_header(volume.protocol)
-    for number, scout in enumerate(planned, 1):
-        content = encode_scout(visit, scout, volume.protocol, first, number)
-        yield f"{stage.folder}ct/{first.number}-scout/{number:04d}.dcm", content
+    visit, protocol = stage.visit, volume.protocol
+    localizer = scout_header(protocol)
+    for number, scout in enumerate(pair, 1):
+        yield f"{stage.folder}ct/scout/{number}.dcm", encode_scout(visit, scout, protocol, localizer, number)
     if head.name.endswith("enhanced"):
         yield f"{folder}/series.dcm", encode_enhanced(visit, volume, head)
     else:
         for number, content in enumerate(encode(visit, volume, head), 1):
             yield f"{folder}/{number:04d}.dcm", content
-    yield f"{folder}/labels.nii.gz", labels_nifti(volume)
+    yield labels, labels_nifti(volume)

@@ -25,7 +25,7 @@ def film_series(stage: Stage, view: View, field_of_view: str) -> Iterator[Made]:
     field = cast(FieldOfView, field_of_view)
     number = 1 + FIELDS_OF_VIEW.index(field) + 2 * VIEWS.index(view)
     rng = stage.rng(number)
-    film = expose(stage.skeleton, stage.structures(), view, field, rng, device=stage.device)
+    film = expose(stage.skeleton, stage.structures(), view, field, rng, longest=stage.film_pixels, device=stage.device)
     computed = stage.rng(0).random() < COMPUTED_RADIOGRAPHY
     series = series_header(film, number=number, kind="CR" if computed else "DX")
     name = f"{stage.folder}{view.lower()}/{field}"

@@ -24,6 +24,8 @@ class Stage:
     skeleton: Skeleton
     source: ShapeSource
     device: str
+    film_pixels: int | None
+    """Of a film's longer side, computed coarsely; None: full size."""
     folder: str
     """Where its files go, below the patient's folder; empty or with a slash at its end."""
 
@@ -36,11 +38,18 @@ class Stage:
         return np.random.default_rng([*self.visit.seed, *series])
 
 
-def stage(visit: Visit, source: ShapeSource, device: str, *, several: bool) -> Stage:
+def stage(visit: Visit, source: ShapeSource, device: str, *, film_pixels: int | None, several: bool) -> Stage:
     """Set up a study: films standing, CT and MR supine. ``several``: the record has several visits, a folder each."""
     posture: Posture = "standing" if visit.kind == "films" else "supine"
     folder = f"visit-{visit.number}/" if several else ""
-    return Stage(visit=visit, skeleton=pose(visit.patient, posture), source=source, device=device, folder=folder)
+    return Stage(
+        visit=visit,
+        skeleton=pose(visit.patient, posture),
+        source=source,
+        device=device,
+        film_pixels=film_pixels,
+        folder=folder,
+    )
 
 
 @cache

@@ -12,7 +12,7 @@ from numbering.phantom.imaging.ct.volume import CtVolume
 from numbering.phantom.pose import Placed, Skeleton
 from numbering.phantom.scene.labels import vertebra_label
 from numbering.phantom.truth.base import Triple, TrueAngle, TruthModel, triple
-from numbering.phantom.truth.justified import Justified, Seen, justify
+from numbering.phantom.truth.justified import Justified, justified
 
 Corners = tuple[Triple, Triple, Triple, Triple]
 
@@ -101,7 +101,9 @@ def describe(
         vertebrae=vertebrae,
         s1_mm=(triple(s1[0]), triple(s1[1])),
         sacrum_in_view=sacrum_in_view,
-        justified=_justified(skeleton, [one.in_view for one in vertebrae], sacrum_in_view),
+        justified=justified(
+            skeleton.patient, {one.ordinal for one in vertebrae if one.in_view}, sacrum_in_view=sacrum_in_view
+        ),
     )
 
 
@@ -135,19 +137,3 @@ def _cut(volume: CtVolume, outline: np.ndarray) -> tuple[int, int] | None:
     first, last = max(int(np.ceil(index[:, 0].min())), 0), min(int(index[:, 0].max()), len(volume.hu) - 1)
     within = ((index[:, 1:] > -0.5) & (index[:, 1:] < np.array(volume.hu.shape[1:]) - 0.5)).all(1).any()
     return (first, last) if first <= last and within else None
-
-
-def _justified(skeleton: Skeleton, in_view: Sequence[bool], sacrum_in_view: bool) -> Justified:
-    return justify(
-        [
-            Seen(
-                ordinal=placed.vertebra.ordinal,
-                level=str(placed.vertebra.level),
-                rib_mm=max(placed.vertebra.rib_mm),
-                in_view=shown,
-                transitional=placed.vertebra.castellvi != ("none", "none"),
-            )
-            for placed, shown in zip(skeleton.vertebrae, in_view, strict=True)
-        ],
-        sacrum_in_view=sacrum_in_view,
-    )

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from numbering.anatomy import Level
+from numbering.phantom.anatomy.patient import Patient
 from numbering.phantom.truth.base import TruthModel
 
 Basis = Literal["counted-from-c2", "presumed-by-last-rib", "presumed-by-sacrum", "region-only", "nothing"]
@@ -69,6 +70,21 @@ def justify(vertebrae: Sequence[Seen], *, sacrum_in_view: bool) -> Justified:
     if by_sacrum:
         return _conclusion("presumed-by-sacrum", anchors, run, by_sacrum, _transitional(run))
     return _conclusion("region-only", anchors, run, None, None)
+
+
+def justified(patient: Patient, in_view: Collection[int], *, sacrum_in_view: bool) -> Justified:
+    """`justify` for the ordinals that a series shows whole. Call it from every view's truth."""
+    seen = [
+        Seen(
+            ordinal=one.ordinal,
+            level=str(one.level),
+            rib_mm=max(one.rib_mm),
+            in_view=one.ordinal in in_view,
+            transitional=one.castellvi != ("none", "none"),
+        )
+        for one in patient.vertebrae
+    ]
+    return justify(seen, sacrum_in_view=sacrum_in_view)
 
 
 def _lowest_run(vertebrae: Sequence[Seen]) -> list[Seen]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from numbering.phantom.imaging.mr.acquire import MrSeries, MrSlice
 from numbering.phantom.pose import Array, Skeleton
 from numbering.phantom.truth.base import Pair, Triple, TrueAngle, TruthModel, pair, triple
-from numbering.phantom.truth.justified import Justified, Seen, justify
+from numbering.phantom.truth.justified import Justified, justified
 from numbering.phantom.visits import Visit
 
 Plane = Literal["axial", "sagittal", "coronal", "localizer"]
@@ -113,7 +113,11 @@ def describe(
         s1=_two(_pixels(series.slices[s1_slice], s1)) if on_sagittal and s1_slice is not None else None,
         s1_slice=s1_slice if on_sagittal else None,
         sacrum_in_view=sacrum_in_view,
-        justified=_justified(skeleton, seen, sacrum_in_view),
+        justified=justified(
+            skeleton.patient,
+            {placed.vertebra.ordinal for placed, shown in zip(skeleton.vertebrae, seen, strict=True) if shown},
+            sacrum_in_view=sacrum_in_view,
+        ),
     )
 
 
@@ -194,22 +198,6 @@ def _inside(series: MrSeries, points: Array) -> bool:
         if within and (place >= 0).all() and (place <= np.array(shape) - 1).all():
             return True
     return False
-
-
-def _justified(skeleton: Skeleton, seen: Sequence[bool], sacrum_in_view: bool) -> Justified:
-    return justify(
-        [
-            Seen(
-                ordinal=placed.vertebra.ordinal,
-                level=str(placed.vertebra.level),
-                rib_mm=max(placed.vertebra.rib_mm),
-                in_view=in_view,
-                transitional=placed.vertebra.castellvi != ("none", "none"),
-            )
-            for placed, in_view in zip(skeleton.vertebrae, seen, strict=True)
-        ],
-        sacrum_in_view=sacrum_in_view,
-    )
 
 
 def _two(found: Sequence[T]) -> tuple[T, T]:

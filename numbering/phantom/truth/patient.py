@@ -12,7 +12,6 @@ from numbering.phantom.anatomy.patient import Castellvi, Patient
 from numbering.phantom.truth.base import TruthModel
 from numbering.phantom.truth.ct import TrueCt
 from numbering.phantom.truth.film import TrueImage
-from numbering.phantom.truth.justified import Justified, Seen, justify
 from numbering.phantom.truth.mr import TrueMr
 
 FILE_NAME = "truth.json"
@@ -82,21 +81,6 @@ def vertebrae(patient: Patient) -> tuple[TrueVertebra, ...]:
         )
         for one, below in zip(patient.vertebrae, names[1:], strict=True)
     )
-
-
-def justified(patient: Patient, in_view: frozenset[int] | set[int], *, sacrum_in_view: bool) -> Justified:
-    """`justify` for the ordinals that a series shows whole. Call it from every view's truth."""
-    seen = [
-        Seen(
-            ordinal=one.ordinal,
-            level=str(one.level),
-            rib_mm=max(one.rib_mm),
-            in_view=one.ordinal in in_view,
-            transitional=one.castellvi != ("none", "none"),
-        )
-        for one in patient.vertebrae
-    ]
-    return justify(seen, sacrum_in_view=sacrum_in_view)
 
 
 def write(truth: Truth, folder: Path) -> Path:
