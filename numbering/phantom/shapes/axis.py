@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from numbering.phantom.anatomy.patient import Vertebra
 from numbering.phantom.shapes.arch import hind_wall
 from numbering.phantom.shapes.solids import Part, ball, bar

@@ -152,8 +152,9 @@ def _blocks(points: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
 def _box(part: Part, margin: float) -> Array:
     values = np.array(part.values)
     if part.kind == "drum":
-        half = np.array([max(values[0], values[1]) + 3, max(values[2], values[3]) + 3])
-        tilt = max(abs(values[6]), abs(values[7])) * half[1]
+        half = np.array([max(values[0], values[1]) + 3, max(values[2], values[3]) + 3 + abs(values[18])])
+        half *= 1 + max(0.0, -values[10])
+        tilt = max(abs(values[6]), abs(values[7])) * half[1] + max(abs(values[19]), abs(values[20])) * half[0]
         low = [-half[0], -half[1], values[5] - tilt - max(0, values[13]) - max(0, -values[9])]
         high = [half[0], half[1], values[4] + tilt + max(0, values[12]) + max(0, -values[8])]
         return np.array([low, high]) + np.array([[-margin], [margin]])

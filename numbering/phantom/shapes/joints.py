@@ -9,7 +9,6 @@ import numpy as np
 from numbering.phantom.pose import Frame, Placed, Skeleton
 from numbering.phantom.shapes.solids import Array
 
-
 SIDES = (-1.0, 1.0)
 """Right before left."""
 

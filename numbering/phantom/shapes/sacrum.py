@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -101,9 +102,9 @@ def lateral(shape: Sacrum) -> list[Part]:
             wide = (8.0, 7.5, 6.5, 6.0, 5.0)[index] * scale
             tall = (5.0, 3.5, 2.0, 0.8, 0.2)[index] * scale
             root = middle + [side * body * 0.7, 2.0 * scale, 3.0 if index == 0 else 0.0]
-            found.append(bar(root, edge, radius, across=[0, 0.35, 1], wide=wide, tall=(tall * 0.7, tall), blend=6.0))
+            found.append(bar(root, edge, radius, across=[0, 0.35, 1], wide=wide, tall=(tall * 0.7, tall), blend=9.0))
             edges.append((edge, radius))
-        for (upper, thick), (lower, thin) in zip(edges[:-1], edges[1:], strict=True):
+        for (upper, thick), (lower, thin) in pairwise(edges):
             found.append(bar(upper, lower, (0.9 * thick, 0.9 * thin), across=[0, 1, 0], wide=(2.5, 1.0), blend=5.0))
     return found
 

@@ -149,6 +149,9 @@ class Drum:
     lip: float = 0.0
     rounding: float = 1.6
     """Radius of the rims."""
+    upper_lean: float = 0.0
+    """Slope dz/dx of an endplate's plane."""
+    lower_lean: float = 0.0
     sway: float = 0.0
     """How far its lower end lies behind its upper end."""
     wedge: float = 0.0
@@ -177,6 +180,8 @@ def drum(shape: Drum, blend: float = 2.5) -> Part:
         shape.rounding,
         shape.wedge,
         shape.sway,
+        shape.upper_lean,
+        shape.lower_lean,
     )
     return Part("drum", tuple(float(value) for value in order), blend)
 
@@ -203,7 +208,7 @@ def drum_distance(values: Tensor, points: Tensor) -> Tensor:
     x, y, z = points.unbind(0)
     lean = (y.abs() - torch.maximum(p[2], p[3])).clamp_(min=0) * y.sign()  # planes end with the drum
     level = y - lean
-    top, bottom = p[4] + p[6] * level, p[5] + p[7] * level
+    top, bottom = p[4] + p[6] * level + p[19] * x, p[5] + p[7] * level + p[20] * x
     side = x / torch.maximum(p[0], p[1])
     half = torch.where(p[17] == 0, 1.0, (0.56 - 1.3 * p[17] * side).clamp(0.01, 1))  # about 0 where a half is missing
     middle = (top + bottom) / 2
