@@ -17,13 +17,15 @@ from numbering.phantom.scene.site import Site
 from numbering.phantom.scene.structure import Structure
 from numbering.phantom.scene.thorax import thorax
 from numbering.phantom.scene.vessels import vessels
+from numbering.phantom.shapes.discs import discs
+from numbering.phantom.shapes.hardware import hardware
 from numbering.phantom.shapes.source import ShapeSource
 
 
 def scene(
     skeleton: Skeleton, source: ShapeSource, seed: int = 0, *, region: Bounds | None = None, arms: bool = False
 ) -> list[Structure]:
-    """Every structure of the patient, in painting order: body, muscles, organs, vessels, canal, bones.
+    """Every structure of the patient, in painting order: body, muscles, organs, vessels, discs, canal, bones, hardware.
 
     ``seed`` draws what the anatomy leaves open (loops of bowel, bumps of organs). Structures outside ``region`` are
     left out; those inside are the same as without it.
@@ -40,8 +42,10 @@ def scene(
         *crura(site),
         *muscles(site),
         *vessels(site),
+        *discs(skeleton),
         *canal(site),
         *bones(skeleton, source),
+        *hardware(skeleton),
     ]
     return [structure for structure in found if overlaps(structure.bounds, region)]
 
