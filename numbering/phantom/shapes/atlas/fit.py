@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.phantom.anatomy.patient import Vertebra
+from numbering.phantom.anatomy.patient import Size, Vertebra
 from numbering.phantom.pose import body_corners, body_edges
 from numbering.phantom.shapes.atlas.landmarks import NAMES
 
 Array = NDArray[np.float64]
 AT = {name: index for index, name in enumerate(NAMES)}
+SLACK = np.array([0.0] * 8 + [4.0] * (len(NAMES) - 8))
+"""Corners and edges are met exactly, the arch within a millimetre or two: a mesh's arch is no scaled copy of another's,
+and a warp that forced it would fold."""
+TAIL = 0.75
+"""The part of the spinous process behind the canal keeps at least this share of its length in proportion."""
 
 
 def targets(vertebra: Vertebra, found: Array) -> Array:
@@ -22,22 +27,32 @@ def targets(vertebra: Vertebra, found: Array) -> Array:
     size = vertebra.size
     goal = np.vstack([body_corners(vertebra), body_edges(vertebra), np.zeros((len(NAMES) - 8, 3))])
     wall, found_wall = goal[1:3, 1].mean(), found[1:3, 1].mean()
-    found_half = (found[AT["canal_left"], 0] - found[AT["canal_right"], 0]) / 2
-    found_height = float(np.linalg.norm(found[:2] - found[[3, 2]], axis=1).mean())
-    behind = size.canal_depth / (found[AT["canal_back"], 1] - found_wall)
-    spread = np.array([size.canal_width / 2 / found_half, behind, size.height / found_height])
+    spread = _spread(size, found)
     goal[8:] = (found[8:] - [0, found_wall, 0]) * spread + [0, wall, 0]
 
+    half = size.canal_width / 2
     for side, sign in (("right", -1.0), ("left", 1.0)):
-        half = size.canal_width / 2
-        goal[AT[f"canal_{side}"], 0] = sign * half
         outer, top, bottom = (AT[f"pedicle_{side}_{name}"] for name in ("outer", "top", "bottom"))
         middle = (goal[top, 2] + goal[bottom, 2]) / 2
+        goal[AT[f"canal_{side}"], 0] = sign * half
         goal[outer, 0] = sign * (half + size.pedicle_width)
         goal[[top, bottom], 0] = sign * (half + size.pedicle_width / 2)
         goal[top, 2], goal[bottom, 2] = middle + size.pedicle_height / 2, middle - size.pedicle_height / 2
         goal[AT[f"transverse_{side}"], 0] = sign * size.transverse_span / 2
+    canal = wall + size.canal_depth
+    goal[AT["canal_back"], :2] = 0, canal
     front = -(size.upper_depth + size.lower_depth) / 4
-    goal[AT["canal_back"], 0] = 0
-    goal[AT["spinous"], 1] = front + size.spinous_length
+    tail = (found[AT["spinous"], 1] - found[AT["canal_back"], 1]) * size.height / _height(found)
+    goal[AT["spinous"], 1] = max(front + size.spinous_length, canal + TAIL * tail)
     return goal
+
+
+def _spread(size: Size, found: Array) -> Array:
+    """How far the arch is stretched along x, y and z."""
+    across = found[AT["canal_left"], 0] - found[AT["canal_right"], 0]
+    along = found[AT["canal_back"], 1] - found[1:3, 1].mean()
+    return np.array([size.canal_width / across, size.canal_depth / along, size.height / _height(found)])
+
+
+def _height(found: Array) -> float:
+    return float(np.linalg.norm(found[:2] - found[[3, 2]], axis=1).mean())

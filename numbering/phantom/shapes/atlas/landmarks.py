@@ -7,6 +7,7 @@ endplates tilted by half the wedge each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def _unit(vector: Array) -> Array:
 def _body(mesh: Mesh, name: str) -> tuple[Array, Array, Array]:
     """Four corners, four edges and the middle of the canal, in the frame in which the mesh is given."""
     solid = occupied(mesh, 1.0, 2.0)
-    inside = solid.values > 0.5
+    inside: Mask = np.asarray(solid.values > 0.5)
     column, row = _canal(inside.any(0), name)
     x, y, z = (solid.origin[axis] + solid.pitch * np.arange(inside.shape[2 - axis]) for axis in range(3))
     front, middle = y[row.start], (x[column.start] + x[column.stop - 1]) / 2
@@ -94,7 +95,7 @@ def _body(mesh: Mesh, name: str) -> tuple[Array, Array, Array]:
     )
 
 
-def _canal(footprint: Mask, name: str) -> tuple[slice, slice]:
+def _canal(footprint: NDArray[Any], name: str) -> tuple[slice, slice]:
     """Columns and rows of the largest hole of a plan ``[y, x]``."""
     holes, number = ndimage.label(ndimage.binary_fill_holes(footprint) & ~footprint)
     if number == 0:
@@ -104,7 +105,7 @@ def _canal(footprint: Mask, name: str) -> tuple[slice, slice]:
     return columns, rows
 
 
-def _piece(section: Mask, name: str) -> Mask:
+def _piece(section: NDArray[Any], name: str) -> Mask:
     """The largest connected piece of a section: the body."""
     pieces, number = ndimage.label(section)
     if number == 0:
@@ -128,7 +129,7 @@ def _supports(section: Mask, across: Array, up: Array) -> Array:
 
 def _arch(solid: Lattice, corners: Array, name: str) -> Array:
     """The landmarks of `NAMES` behind the body, in the frame of the lattice."""
-    inside = solid.values > 0.5
+    inside: Mask = np.asarray(solid.values > 0.5)
     x, y, z = (solid.origin[axis] + solid.pitch * np.arange(inside.shape[2 - axis]) for axis in range(3))
     height = float(corners[:2, 2].mean() - corners[2:, 2].mean())
     wall = float(corners[1:3, 1].mean())

@@ -82,16 +82,18 @@ def _csv(path: Path) -> tuple[Array, Faces]:
 
 def _vtk(path: Path) -> tuple[Array, Faces]:
     try:
-        import vtk
-        from vtk.util.numpy_support import vtk_to_numpy
+        from vtkmodules.util.numpy_support import vtk_to_numpy
+        from vtkmodules.vtkFiltersCore import vtkCleanPolyData, vtkTriangleFilter
+        from vtkmodules.vtkIOGeometry import vtkOBJReader, vtkSTLReader
+        from vtkmodules.vtkIOLegacy import vtkPolyDataReader
     except ImportError as error:
         raise AtlasError("reading an atlas needs vtk: pip install 'numbering[train]'") from error
-    readers: dict[str, Any] = {".obj": vtk.vtkOBJReader, ".stl": vtk.vtkSTLReader, ".vtk": vtk.vtkPolyDataReader}
+    readers: dict[str, Any] = {".obj": vtkOBJReader, ".stl": vtkSTLReader, ".vtk": vtkPolyDataReader}
     if path.suffix not in readers:
         raise AtlasError(f"{path}: a mesh is expected as {', '.join(sorted(readers))} or a pair of .csv")
     reader = readers[path.suffix]()
     reader.SetFileName(str(path))
-    triangles, clean = vtk.vtkTriangleFilter(), vtk.vtkCleanPolyData()
+    triangles, clean = vtkTriangleFilter(), vtkCleanPolyData()
     triangles.SetInputConnection(reader.GetOutputPort())
     triangles.PassVertsOff()
     triangles.PassLinesOff()

@@ -1,8 +1,10 @@
-"""A bone as a lattice of signed distances in its own frame, where it lies in the patient."""
+"""A template warped to a sampled bone: a lattice of signed distances in the bone's own frame, in place."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from numbering.phantom.pose import Frame
-from numbering.phantom.scene.structure import Bounds
+from numbering.phantom.scene.structure import Bounds, Structure
 from numbering.phantom.shapes.atlas.template import Template
 from numbering.phantom.shapes.atlas.warp import Warp
 
@@ -19,6 +21,7 @@ Array = NDArray[np.float64]
 
 COARSE = 3
 """The warp is worked out on every third point of a lattice and is linear between."""
+MARGIN_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -31,40 +34,93 @@ class Solid:
 
     def at(self, own: Tensor) -> Tensor:
         """mm ``(...)`` at points ``(..., 3)`` of the own frame; the nearest edge's value beyond the lattice."""
-        return sample(self.values.to(own.device), self.origin, self.pitch, own)
+        return _sample(self.values.to(own.device), self.origin, self.pitch, own)
 
-    def lattice(self) -> Tensor:
+    def points(self) -> Tensor:
         """The lattice's points ``(z, y, x, 3)``."""
-        return lattice(self.origin, self.pitch, tuple(self.values.shape), self.values.device)
+        return _lattice(self.origin, self.pitch, tuple(self.values.shape), self.values.device)
 
 
-def warped(template: Template, targets: Array, pitch: float, device: torch.device | str) -> Solid:
-    """The template after the warp that takes its landmarks to ``targets``; distances follow the local stretch."""
-    outline = Warp.through(template.landmarks, targets)(template.outline())
-    low = outline.min(0) - 4.0
-    shape = tuple(int(n) for n in np.ceil((outline.max(0) + 4.0 - low) / (pitch * COARSE))[::-1] + 1)
-    coarse = lattice(low, pitch * COARSE, shape, device)
-    back = Warp.through(targets, template.landmarks).on(coarse)
-    fine = functional.interpolate(
-        back.permute(3, 0, 1, 2)[None],
-        size=tuple(COARSE * (n - 1) + 1 for n in shape),
-        mode="trilinear",
-        align_corners=True,
-    )[0].permute(1, 2, 3, 0)
-    values = torch.as_tensor(template.distance.values, device=device)
-    distance = sample(values, template.distance.origin, template.distance.pitch, fine)
-    slope = torch.stack(torch.gradient(distance, spacing=pitch)).norm(dim=0)
-    return Solid(distance / slope.clamp(0.5, 2.0), low, pitch)
+@dataclass(frozen=True)
+class Fit:
+    """A template and where its landmarks must lie in the own frame of the sampled bone; ``slack`` as in `Warp`."""
+
+    template: Template
+    targets: Array
+    slack: Array
+
+    @cached_property
+    def box(self) -> Bounds:
+        """Own frame: holds the warped bone and `MARGIN_MM` around it."""
+        outline = Warp.through(self.template.landmarks, self.targets, self.slack)(self.template.outline())
+        return np.stack([outline.min(0) - MARGIN_MM, outline.max(0) + MARGIN_MM])
+
+    def solid(self, pitch: float, device: torch.device | str) -> Solid:
+        """The warped bone; its distances follow the local stretch."""
+        low, high = self.box
+        shape = tuple(int(n) for n in np.ceil((high - low) / (pitch * COARSE))[::-1] + 1)
+        back = Warp.through(self.targets, self.template.landmarks, self.slack)
+        coarse = back.on(_lattice(low, pitch * COARSE, shape, device))
+        fine = functional.interpolate(
+            coarse.permute(3, 0, 1, 2)[None],
+            size=tuple(COARSE * (n - 1) + 1 for n in shape),
+            mode="trilinear",
+            align_corners=True,
+        )[0].permute(1, 2, 3, 0)
+        lattice = self.template.distance
+        values = torch.as_tensor(lattice.values, device=device)
+        distance = _sample(values, lattice.origin, lattice.pitch, fine)
+        slope = torch.stack(torch.gradient(distance, spacing=pitch)).norm(dim=0)
+        return Solid(distance / slope.clamp(0.5, 2.0), low, pitch)
 
 
-def lattice(origin: Array, pitch: float, shape: tuple[int, ...], device: torch.device | str) -> Tensor:
-    """Points ``(z, y, x, 3)`` of a lattice."""
+class Bone:
+    """A `numbering.phantom.scene.structure.Structure` of a solid in place, made when first looked at."""
+
+    def __init__(self, label: int, frame: Frame, box: Bounds, make: Callable[[], Solid]) -> None:
+        self.box = box
+        self.label = int(label)
+        self.frame = frame
+        corners = np.array(np.meshgrid(*box.T, indexing="ij")).reshape(3, -1).T
+        placed = frame.place(corners)
+        self.bounds: Bounds = np.stack([placed.min(0), placed.max(0)])
+        self._make = make
+
+    @cached_property
+    def solid(self) -> Solid:
+        """Its distances, own frame."""
+        return self._make()
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """mm ``(...)`` of patient points ``(..., 3)``."""
+        centre = torch.as_tensor(self.frame.centre, dtype=torch.float32, device=points.device)
+        turn = torch.as_tensor(self.frame.rotation, dtype=torch.float32, device=points.device)
+        return self.solid.at((points - centre) @ turn)
+
+
+def apart(solid: Solid, frame: Frame, others: Sequence[Structure], gap_mm: float) -> Solid:
+    """The solid without what lies deeper in one of the others, or as deep within half the gap: where two bones that
+    are both treated so overlapped, a joint as wide as the gap is left midway between them."""
+    centre = torch.as_tensor(frame.centre, dtype=torch.float32, device=solid.values.device)
+    turn = torch.as_tensor(frame.rotation, dtype=torch.float32, device=solid.values.device)
+    points = solid.points() @ turn.T + centre
+    values = solid.values
+    for other in others:
+        low, high = (torch.as_tensor(side, dtype=torch.float32, device=values.device) for side in other.bounds)
+        near = ((points > low) & (points < high)).all(-1)
+        values = values.clone()
+        theirs = other.signed_distance(points[near])
+        values[near] = torch.maximum(values[near], (solid.values[near] - theirs + gap_mm) / 2)
+    return Solid(values, solid.origin, solid.pitch)
+
+
+def _lattice(origin: Array, pitch: float, shape: tuple[int, ...], device: torch.device | str) -> Tensor:
     axes = [torch.arange(count, dtype=torch.float32, device=device) * pitch for count in shape]
     z, y, x = torch.meshgrid(*axes, indexing="ij")
     return torch.stack([x, y, z], -1) + torch.as_tensor(origin, dtype=torch.float32, device=device)
 
 
-def sample(values: Tensor, origin: Array, pitch: float, points: Tensor) -> Tensor:
+def _sample(values: Tensor, origin: Array, pitch: float, points: Tensor) -> Tensor:
     """``values`` ``[z, y, x]`` at points ``(..., 3)``, linear between the lattice's."""
     counts = torch.tensor(values.shape[::-1], dtype=torch.float32, device=points.device)
     start = torch.as_tensor(origin, dtype=torch.float32, device=points.device)
@@ -73,30 +129,3 @@ def sample(values: Tensor, origin: Array, pitch: float, points: Tensor) -> Tenso
         values[None, None], index.reshape(1, 1, 1, -1, 3), padding_mode="border", align_corners=True
     )
     return found.reshape(points.shape[:-1])
-
-
-@dataclass(frozen=True)
-class Bone:
-    """A `numbering.phantom.scene.structure.Structure`: a solid and its place."""
-
-    label: int
-    solid: Solid
-    frame: Frame
-    bounds: Bounds = field(init=False)
-
-    def __post_init__(self) -> None:
-        extent = self.solid.pitch * (np.array(self.solid.values.shape[::-1]) - 1)
-        corners = np.array(np.meshgrid(*([0, 1],) * 3, indexing="ij")).reshape(3, -1).T * extent + self.solid.origin
-        placed = self.frame.place(corners)
-        object.__setattr__(self, "bounds", np.stack([placed.min(0), placed.max(0)]))
-
-    def signed_distance(self, points: Tensor) -> Tensor:
-        """mm ``(...)`` of patient points ``(..., 3)``."""
-        return self.solid.at(own(self.frame, points))
-
-
-def own(frame: Frame, points: Tensor) -> Tensor:
-    """`Frame.own` on the points' device."""
-    centre = torch.as_tensor(frame.centre, dtype=torch.float32, device=points.device)
-    turn = torch.as_tensor(frame.rotation, dtype=torch.float32, device=points.device)
-    return (points - centre) @ turn

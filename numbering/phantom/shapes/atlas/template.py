@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from numbering.phantom.pose import Frame
 from numbering.phantom.shapes.atlas import landmarks, mesh
-from numbering.phantom.shapes.atlas.catalogue import Source
+from numbering.phantom.shapes.atlas.catalogue import Picked, Source
+from numbering.phantom.shapes.atlas.pelvic import sacrum_frame
 from numbering.phantom.shapes.atlas.voxels import Lattice, signed_distance
 
 Array = NDArray[np.float64]
@@ -30,6 +32,15 @@ class Template:
 
     distance: Lattice
     landmarks: Array
+
+    def side(self, sign: float) -> Template:
+        """The left (1) or the right (-1) half alone, with the midline as its edge."""
+        lattice = self.distance
+        x = lattice.origin[0] + lattice.pitch * np.arange(lattice.values.shape[2])
+        kept = sign * x > -2 * lattice.pitch
+        values = np.maximum(lattice.values, 2.0 - sign * x.astype(np.float32))[:, :, kept]
+        origin = np.array([x[kept][0], *lattice.origin[1:]])
+        return Template(Lattice(np.ascontiguousarray(values), origin, lattice.pitch), self.landmarks)
 
     def outline(self) -> Array:
         """Some points ``(n, 3)`` within a few mm of the surface, on both sides, enough to bound it."""
@@ -53,6 +64,22 @@ def vertebra(source: Source, folder: Path, level: str, cache: Path) -> Template:
         return Template(distance, exact)
 
     return cached(cache, path, f"{source.axes} {source.scale} {part} of {len(shared)} {PITCH_MM}", make)
+
+
+def picked(
+    source: Source, folder: Path, bone: Picked, names: tuple[str, ...], frame: Frame | None, pitch: float, cache: Path
+) -> Template:
+    """The template of a bone with landmarks picked by eye, in ``frame``, or in that of its own sacral endplate."""
+    path = folder / source.folder / bone.file
+    points = np.array([bone.landmarks[name] for name in names])
+    frame = frame or sacrum_frame(points)
+
+    def make() -> Template:
+        whole = mesh.read(path, source.axes, source.scale).moved(frame.centre, frame.rotation)
+        return Template(signed_distance(whole, pitch), frame.own(points))
+
+    settings = f"{source.axes} {source.scale} {points.tolist()} {frame.centre} {frame.rotation} {pitch}"
+    return cached(cache, path, settings, make)
 
 
 def cached(cache: Path, path: Path, settings: str, make: Callable[[], Template]) -> Template:

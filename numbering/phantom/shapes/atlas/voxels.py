@@ -43,22 +43,25 @@ class Lattice:
 
 def occupied(mesh: Mesh, pitch: float, margin: float) -> Lattice:
     """1 inside the surface, 0 outside; cavities are filled. Raises `AtlasError` where nothing is inside."""
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
+    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkPoints
+    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+    from vtkmodules.vtkFiltersModeling import vtkFillHolesFilter
+    from vtkmodules.vtkImagingStencil import vtkImageStencilToImage, vtkPolyDataToImageStencil
 
-    surface, points, cells = vtk.vtkPolyData(), vtk.vtkPoints(), vtk.vtkCellArray()
+    surface, points, cells = vtkPolyData(), vtkPoints(), vtkCellArray()
     points.SetData(numpy_to_vtk(np.ascontiguousarray(mesh.points), deep=True))
     connectivity = numpy_to_vtkIdTypeArray(np.ascontiguousarray(mesh.faces.ravel()), deep=True)
     cells.SetData(3, connectivity)
     surface.SetPoints(points)
     surface.SetPolys(cells)
-    closed = vtk.vtkFillHolesFilter()
+    closed = vtkFillHolesFilter()
     closed.SetInputData(surface)
     closed.SetHoleSize(float(np.ptp(mesh.points, axis=0).max()) / 4)
 
     low = mesh.points.min(0) - margin
     shape = np.ceil((mesh.points.max(0) + margin - low) / pitch).astype(int) + 1
-    stencil, image = vtk.vtkPolyDataToImageStencil(), vtk.vtkImageStencilToImage()
+    stencil, image = vtkPolyDataToImageStencil(), vtkImageStencilToImage()
     stencil.SetInputConnection(closed.GetOutputPort())
     stencil.SetOutputOrigin(*low)
     stencil.SetOutputSpacing(pitch, pitch, pitch)
