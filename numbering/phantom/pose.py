@@ -7,6 +7,7 @@ Landmarks come from the anatomy alone, whatever shape is drawn around them, so e
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -129,12 +130,16 @@ class Skeleton:
 
 
 def rotation(forward: float, sideways: float, turn: float) -> Array:
-    """Rotation from a vertebra's frame to the patient's; degrees, signs as in `Vertebra`."""
-    a, b, c = np.radians([forward, sideways, turn])
-    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
-    about_z = np.array([[np.cos(c), np.sin(c), 0], [-np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    return np.asarray(about_y @ about_x @ about_z)
+    """Rotation from a vertebra's frame to the patient's; degrees, signs as in `Vertebra`: about z, then x, then y."""
+    a, b, c = math.radians(forward), math.radians(sideways), math.radians(turn)
+    (sa, ca), (sb, cb), (sc, cc) = ((math.sin(angle), math.cos(angle)) for angle in (a, b, c))
+    return np.array(
+        [
+            [cb * cc - sb * sa * sc, cb * sc + sb * sa * cc, sb * ca],
+            [-ca * sc, ca * cc, -sa],
+            [-sb * cc - cb * sa * sc, -sb * sc + cb * sa * cc, cb * ca],
+        ]
+    )
 
 
 _SUPINE_SHARE = ((20.0, 0.28), (21.0, 0.28), (22.0, 0.16), (23.0, 0.06), (24.0, 0.22))

@@ -25,7 +25,7 @@ def curve(rng: np.random.Generator, places: Array, cobb: float, apex: float, hal
 def within_discs(sideways: Array, heights: Array, widths: Array) -> Array:
     """The leans with no disc closed at its side: between neighbours a disc of this mean height ``(n,)`` under an
     endplate of this width ``(n,)`` allows so much and no more; the last one is the sacrum's."""
-    most = np.degrees(2 * np.arcsin(np.clip((heights - 0.8) / widths, 0.01, 0.9)))
+    most = np.degrees(2 * np.arcsin(np.clip((heights - 1.3) / widths, 0.01, 0.9)))
     steps = np.clip(sideways - np.append(sideways[1:], 0.0), -most, most)
     return np.asarray(np.cumsum(steps[::-1])[::-1])
 

@@ -36,7 +36,9 @@ def sample(seed: int, anomaly: str | None = None) -> Patient:
 
 def _usual(seed: int, person: Person, variant: Variant) -> Patient:
     rng = np.random.default_rng([seed, 3])
-    levels = [level for level in variant.levels() if HIGHEST <= level < Level.S1]
+    every = variant.levels()
+    top = every.index(HIGHEST)
+    levels = every[top : every.index(Level.S1)]
     places = np.array([reference(level, variant) for level in levels])
     sizes = sample_sizes(rng, places, person)
     heights, wear = sample_discs(rng, places, person, sizes)
@@ -52,7 +54,7 @@ def _usual(seed: int, person: Person, variant: Variant) -> Patient:
     vertebrae = tuple(
         Vertebra(
             level=level,
-            ordinal=variant.ordinal(level),
+            ordinal=top + 1 + index,
             size=sizes[index],
             disc=discs[index],
             forward=0.0,

@@ -1,0 +1,1 @@
+"""Statistics of sampled patients beside those of people: the rows of benchmarks/anatomy.py."""
