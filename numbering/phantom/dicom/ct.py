@@ -113,6 +113,7 @@ def encode_scout(visit: Visit, scout: Scout, protocol: Protocol, head: SeriesHea
     ds.SliceThickness = f"{np.linalg.norm(scout.affine[:3, 1]):g}"
     _describe_plane(ds, scout.affine)
     describe_pixels(ds, scout.pixels[None], HABITS[visit.style], padded=False)
+    del ds.RescaleType  # a projection has no HU
     ds.WindowCenter, ds.WindowWidth = "50", "1500"
     return file_bytes(ds, visit.flaws)
 

@@ -36,7 +36,7 @@ def describe_frames(
         if keyword in ds:
             del ds[keyword]
     derived = protocol.oblique != (0.0, 0.0)
-    ds.ImageType = ["DERIVED" if derived else "ORIGINAL", "PRIMARY", "VOLUME", "REFORMATTED" if derived else "NONE"]
+    ds.ImageType = ["DERIVED" if derived else "ORIGINAL", "PRIMARY", "VOLUME", "RESAMPLED" if derived else "NONE"]
     ds.AcquisitionDateTime, ds.AcquisitionDuration, ds.AcquisitionNumber = when, 12.0, 1
     ds.PixelPresentation, ds.VolumetricProperties = "MONOCHROME", "VOLUME"
     ds.VolumeBasedCalculationTechnique = "MPR" if derived else "NONE"
@@ -96,6 +96,9 @@ def _shared(ds: Dataset, visit: Visit, volume: CtVolume, kernel: str, window: tu
             VolumetricProperties="VOLUME",
             VolumeBasedCalculationTechnique=ds.VolumeBasedCalculationTechnique,
         )
+    ]
+    shared.IrradiationEventIdentificationSequence = [
+        _item(IrradiationEventUID=UID(derived_uid([str(ds.SeriesInstanceUID)], "irradiation event")))
     ]
     _share_acquisition(shared, protocol, kernel)
     return shared

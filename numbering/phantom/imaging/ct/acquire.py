@@ -15,6 +15,7 @@ from numbering.phantom.imaging.ct import artefacts
 from numbering.phantom.imaging.ct.breath import breathing
 from numbering.phantom.imaging.ct.geometry import SCAN_MARGIN, Geometry, heights, place
 from numbering.phantom.imaging.ct.kernel import frequencies, image, padded_size, spectrum, transfer
+from numbering.phantom.imaging.ct.near import near
 from numbering.phantom.imaging.ct.noise import Grain, Rays, rays
 from numbering.phantom.imaging.ct.painting import Painted, paint, thick
 from numbering.phantom.imaging.ct.protocol import Protocol
@@ -26,7 +27,7 @@ from numbering.phantom.scene.structure import Structure
 
 HU_RANGE = (-1024, 3071)
 """Twelve bits, as most scanners store them."""
-SCAN_EVERY_MM = 2.5
+SCAN_EVERY_MM = 4.0
 """Spacing of the coarse slices whose projections say how much of the beam is left."""
 CHUNK = {"cpu": 6, "cuda": 32}
 """Slices reconstructed at a time."""
@@ -48,7 +49,7 @@ def acquire(
     number = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
     geometry = place(protocol, skeleton, structures)
     scene = breathing(structures, skeleton, protocol, geometry.grid)
-    scene = [*table(protocol, structures, geometry.axis[0], heights(geometry.grid)), *scene]
+    scene = near([*table(protocol, structures, geometry.axis[0], heights(geometry.grid)), *scene], geometry.grid)
     look = Look(skeleton, protocol.phase, number & 0x7FFFFFFF, device)
     painted = thick(scene, geometry.grid, look, protocol.slice_mm, device)
     scan = _scan(scene, geometry, protocol, look, device)
@@ -75,7 +76,7 @@ def _scan(
     every = max(1, round(SCAN_EVERY_MM / protocol.increment_mm))
     grid = geometry.scan_grid(protocol.scan_field_mm, every)
     pitch = float(grid.spacing[1])
-    whole, bone = artefacts.paths(paint(scene, grid, look, device).hu, pitch)
+    whole, bone = artefacts.paths(paint(scene, grid, look.flat(), device).hu, pitch)
     bands = artefacts.hardening(bone, pitch)
     whole, bands = (_stretched(values, count, every) for values in (whole, bands))
     return _Scan(whole, rays(whole, pitch, protocol.modulation), bands, pitch)

@@ -66,6 +66,13 @@ class Bone:
             shell, marrow = self._vertebra(placed, distance, points)
         return _mixed(distance, shell, edge_mm, self.cortex_hu, marrow)
 
+    def flat(self, label: int, distance: Tensor, edge_mm: float) -> Tensor:
+        """As `hu` without texture, one thickness of cortex all over."""
+        known = label in SHELL_MM
+        marrow = self.patient.bone_hu * (MARROW[Label(label)] if known else 1.2)
+        shell = torch.full_like(distance, SHELL_MM[Label(label)] if known else 0.6)
+        return _mixed(distance, shell, edge_mm, self.cortex_hu, torch.full_like(distance, marrow))
+
     def _placed(self, label: int) -> Placed | None:
         return next((p for p in self.skeleton.vertebrae if vertebra_label(p.vertebra.level) == label), None)
 

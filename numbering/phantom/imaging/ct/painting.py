@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from numbering.phantom.imaging.ct.tissue import Look
 from numbering.phantom.scene.blocks import Blocks
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.structure import Grid, Structure
@@ -17,6 +17,14 @@ from numbering.phantom.scene.structure import Grid, Structure
 AIR_HU = -1000.0
 SLAB_VOXELS = 12_000_000
 """Painted at a time; bounds the memory."""
+MOST_LAYER_MM = 1.35
+
+
+class Shading(Protocol):
+    """What structures look like: a `Look`, or means alone."""
+
+    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
+        """HU ``(n,)``; distance ``(n,)``, points ``(n, 3)``."""
 
 
 @dataclass
@@ -32,7 +40,7 @@ class Painted:
 def paint(
     structures: Sequence[Structure],
     grid: Grid,
-    look: Look,
+    look: Shading,
     device: torch.device | str = "cpu",
     least_edge_mm: float = 0.0,
 ) -> Painted:
@@ -49,8 +57,10 @@ def paint(
             seen = share > 0
             if not bool(seen.any()):
                 continue
+            at = seen.flatten().nonzero().squeeze(1)
+            distance, points = part.distance.flatten()[at], part.points.reshape(-1, 3)[at]
             value = torch.zeros_like(share)
-            value[seen] = look.hu(structure.label, part.distance[seen], part.points[seen], edge) * share[seen]
+            value.view(-1)[at] = look.hu(structure.label, distance, points, edge) * share.flatten()[at]
             hu[part.blocks] += value
             if structure.label == Label.METAL:
                 metal = torch.zeros_like(hu) if metal is None else metal
@@ -68,43 +78,58 @@ def paint(
 def thick(
     structures: Sequence[Structure],
     grid: Grid,
-    look: Look,
+    look: Shading,
     thickness_mm: float,
     device: torch.device | str = "cpu",
 ) -> Painted:
-    """Slices as thick as said, each the mean of an odd number of thin ones; labels are those of its middle plane."""
-    count = layers(thickness_mm)
-    normal = np.cross(grid.affine[:3, 2], grid.affine[:3, 1])
-    normal /= np.linalg.norm(normal)
-    slab = max(1, SLAB_VOXELS // (grid.shape[1] * grid.shape[2]))
+    """Slices as thick as said, each the mean of an odd number of thin layers; labels are those of its middle plane."""
+    stride, count = layers(thickness_mm, float(grid.spacing[0]))
+    step = float(grid.spacing[0]) / stride
+    slices = grid.shape[0]
+    slab = max(1, SLAB_VOXELS // (grid.shape[1] * grid.shape[2] * stride))
     parts = []
-    for first in range(0, grid.shape[0], slab):
-        depth = min(slab, grid.shape[0] - first)
-        painted = []
-        for layer in range(count):
-            affine = grid.affine.copy()
-            shift = (layer - (count - 1) / 2) * thickness_mm / count
-            affine[:3, 3] += first * affine[:3, 0] + shift * normal
-            layer_grid = Grid(affine, (depth, *grid.shape[1:]))
-            # A surface that lies in the slice must not fall between two layers.
-            painted.append(paint(structures, layer_grid, look, device, thickness_mm / count))
-        parts.append(_mean(painted))
+    for first in range(0, slices, slab):
+        depth = min(slab, slices - first)
+        affine = grid.affine.copy()
+        affine[:3, 0] /= stride
+        affine[:3, 3] += (first * stride - (count - 1) / 2) * affine[:3, 0]
+        thin = Grid(affine, ((depth - 1) * stride + count, *grid.shape[1:]))
+        # A surface that lies in the slice must not fall between two layers.
+        painted = paint(structures, thin, look, device, step if count > 1 else 0.0)
+        parts.append(_averaged(painted, stride, count))
     return _joined(parts)
 
 
-def layers(thickness_mm: float) -> int:
-    """How many thin slices make a thick one: an odd number, each at most about 1 mm."""
-    count = int(np.ceil(thickness_mm / 1.05))
-    return count + 1 - count % 2
+def layers(thickness_mm: float, increment_mm: float) -> tuple[int, int]:
+    """Layers from one slice to the next, and layers in a slice: an odd number, each at most about 1.3 mm."""
+    if thickness_mm <= MOST_LAYER_MM:
+        return 1, 1
+    least = int(np.ceil(increment_mm / MOST_LAYER_MM))
+
+    def miss(stride: int) -> float:
+        held = thickness_mm * stride / increment_mm
+        return abs(held - _odd(held)) / held + 0.02 * stride
+
+    stride = min(range(least, least + 4), key=miss)
+    return stride, _odd(thickness_mm * stride / increment_mm)
 
 
-def _mean(painted: list[Painted]) -> Painted:
-    metals = [one.metal for one in painted if one.metal is not None]
-    hu = sum(one.hu for one in painted) / len(painted)
-    metal = sum(metals) / len(painted) if metals else None
-    assert isinstance(hu, Tensor)
-    assert metal is None or isinstance(metal, Tensor)
-    return Painted(hu, metal, painted[len(painted) // 2].labels)
+def _odd(value: float) -> int:
+    return 2 * max(0, round((value - 1) / 2)) + 1
+
+
+def _averaged(painted: Painted, stride: int, count: int) -> Painted:
+    if count == 1:
+        return painted
+
+    def mean(values: Tensor) -> Tensor:
+        total = torch.zeros_like(values[: len(values) - count + 1 : stride])
+        for layer in range(count):
+            total += values[layer : len(values) - count + 1 + layer : stride]
+        return total / count
+
+    middle = painted.labels[count // 2 :][::stride][: (len(painted.labels) - count) // stride + 1]
+    return Painted(mean(painted.hu), None if painted.metal is None else mean(painted.metal), middle.clone())
 
 
 def _joined(parts: list[Painted]) -> Painted:

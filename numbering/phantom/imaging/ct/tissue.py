@@ -115,6 +115,10 @@ class Look:
             return self._muscle(label, here)
         return special(self, label, distance, here) if special else self._plain(label, here)
 
+    def flat(self) -> Flat:
+        """The same tissues without texture."""
+        return Flat(self)
+
     def mean(self, label: int) -> float:
         """Mean HU of the label in this patient and phase; a muscle's without its fat."""
         if label in BACK_MUSCLES or label in OTHER_MUSCLES:
@@ -217,6 +221,22 @@ class Look:
         muscle = self._muscle(label, here)
         rim = torch.sigmoid((distance + 6) / 0.8)
         return muscle + (self.means[Label.FAT] - muscle) * rim
+
+
+class Flat:
+    """Means of a `Look` alone: what the beam meets on its way, where texture does not matter."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+
+    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
+        """As `Look.hu`; bone without its details."""
+        look = self._look
+        if is_bone(label) and label not in look.means:
+            return look.bone.flat(label, distance, edge_mm)
+        if label == Label.TABLE:
+            return _shelled(distance, edge_mm, TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU)
+        return torch.full_like(distance, look.mean(label))
 
 
 _SPECIAL: dict[int, Callable[[Look, int, Tensor, Here], Tensor]] = {
