@@ -25,11 +25,8 @@ def targets(vertebra: Vertebra, found: Array) -> Array:
     process stands, how far a facet reaches) is the template's, in proportion.
     """
     size = vertebra.size
-    goal = np.vstack([body_corners(vertebra), body_edges(vertebra), np.zeros((len(NAMES) - 8, 3))])
-    wall, found_wall = goal[1:3, 1].mean(), found[1:3, 1].mean()
-    spread = _spread(size, found)
-    goal[8:] = (found[8:] - [0, found_wall, 0]) * spread + [0, wall, 0]
-
+    goal = np.vstack([body_corners(vertebra), body_edges(vertebra), _arch(size, found)])
+    wall = float(goal[1:3, 1].mean())
     half = size.canal_width / 2
     for side, sign in (("right", -1.0), ("left", 1.0)):
         outer, top, bottom = (AT[f"pedicle_{side}_{name}"] for name in ("outer", "top", "bottom"))
@@ -47,11 +44,19 @@ def targets(vertebra: Vertebra, found: Array) -> Array:
     return goal
 
 
-def _spread(size: Size, found: Array) -> Array:
-    """How far the arch is stretched along x, y and z."""
-    across = found[AT["canal_left"], 0] - found[AT["canal_right"], 0]
-    along = found[AT["canal_back"], 1] - found[1:3, 1].mean()
-    return np.array([size.canal_width / across, size.canal_depth / along, size.height / _height(found)])
+def _arch(size: Size, found: Array) -> Array:
+    """The landmarks behind the body in proportion: stretched within the canal as the canal is, moved along with its
+    walls and stretched as the body is beyond them."""
+    arch = found[8:]
+    found_half = (found[AT["canal_left"], 0] - found[AT["canal_right"], 0]) / 2
+    found_wall = found[1:3, 1].mean()
+    found_depth = found[AT["canal_back"], 1] - found_wall
+    body = (size.upper_width + size.lower_width) / float(found[5, 0] - found[4, 0] + found[6, 0] - found[7, 0])
+    across, behind = abs(arch[:, 0]), arch[:, 1] - found_wall
+    x = np.minimum(across / found_half, 1) * size.canal_width / 2 + np.maximum(across - found_half, 0) * body
+    y = np.minimum(behind / found_depth, 1) * size.canal_depth + np.maximum(behind - found_depth, 0) * body
+    wall = (size.upper_depth + size.lower_depth) / 4
+    return np.stack([np.sign(arch[:, 0]) * x, wall + y, arch[:, 2] * size.height / _height(found)], 1)
 
 
 def _height(found: Array) -> float:

@@ -7,7 +7,6 @@ endplates tilted by half the wedge each.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +76,10 @@ def _body(mesh: Mesh, name: str) -> tuple[Array, Array, Array]:
     """Four corners, four edges and the middle of the canal, in the frame in which the mesh is given."""
     solid = occupied(mesh, 1.0, 2.0)
     inside: Mask = np.asarray(solid.values > 0.5)
-    column, row = _canal(inside.any(0), name)
+    column, row = _canal(np.asarray(inside.any(0)), name)
     x, y, z = (solid.origin[axis] + solid.pitch * np.arange(inside.shape[2 - axis]) for axis in range(3))
     front, middle = y[row.start], (x[column.start] + x[column.stop - 1]) / 2
-    section = _piece(inside[:, : row.start + 1, abs(x - middle) < 2.5].any(2), name)
+    section = _piece(np.asarray(inside[:, : row.start + 1, abs(x - middle) < 2.5].any(2)), name)
     corners = _supports(section, y[: row.start + 1], z)
     depth = np.ptp(corners[:, 0])
     axial = corners[:, 0].mean()
@@ -95,7 +94,7 @@ def _body(mesh: Mesh, name: str) -> tuple[Array, Array, Array]:
     )
 
 
-def _canal(footprint: NDArray[Any], name: str) -> tuple[slice, slice]:
+def _canal(footprint: Mask, name: str) -> tuple[slice, slice]:
     """Columns and rows of the largest hole of a plan ``[y, x]``."""
     holes, number = ndimage.label(ndimage.binary_fill_holes(footprint) & ~footprint)
     if number == 0:
@@ -105,7 +104,7 @@ def _canal(footprint: NDArray[Any], name: str) -> tuple[slice, slice]:
     return columns, rows
 
 
-def _piece(section: NDArray[Any], name: str) -> Mask:
+def _piece(section: Mask, name: str) -> Mask:
     """The largest connected piece of a section: the body."""
     pieces, number = ndimage.label(section)
     if number == 0:
@@ -164,7 +163,7 @@ def _ring(inside: Mask, z: Array, height: float, name: str) -> tuple[slice, slic
             holes = ndimage.binary_fill_holes(inside[level]) & ~inside[level]
             if holes.sum() * (z[1] - z[0]) ** 2 > 100:
                 return _canal(inside[level], name)
-    return _canal(inside.any(0), name)
+    return _canal(np.asarray(inside.any(0)), name)
 
 
 def _pedicle(
