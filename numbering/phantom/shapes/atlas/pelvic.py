@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from numbering.phantom.pose import Frame, Skeleton
 from numbering.phantom.shapes.atlas.warp import Warp
+from numbering.phantom.shapes.joints import SIDES
+from numbering.phantom.shapes.pelvis import hip_centre
 
 Array = NDArray[np.float64]
 
@@ -25,11 +27,6 @@ PELVIS = (
 """Landmarks of a pelvis: tops of the crests, widest points, anterior superior spines, middles of the acetabula, ischial
 tuberosities, symphysis, joint faces to the sacrum, posterior superior spines."""
 PELVIS_SLACK = np.array([1.0] * 4 + [5.0] * 2 + [1.0] * 2 + [5.0] * 3 + [1.0] * 2 + [5.0] * 2)
-
-HIP_DISTANCE = 0.39
-"""From the middle of S1's endplate to the hip axis, as a share of the bi-iliac width [E]."""
-HIP_HALF_DISTANCE = 0.32
-"""Half the distance between the hip joints, likewise [E]."""
 
 
 def sacrum_frame(landmarks: Array) -> Frame:
@@ -59,21 +56,11 @@ def sacrum_targets(skeleton: Skeleton, found: Array) -> Array:
     return goal
 
 
-def hip_centres(skeleton: Skeleton) -> Array:
-    """Middles of the right and the left hip joint ``(2, 3)``, patient frame: below and before S1 as the pelvic
-    incidence says."""
-    shape = skeleton.patient.sacrum
-    angle = np.radians(shape.pelvic_incidence)
-    reach, half = HIP_DISTANCE * shape.bi_iliac, HIP_HALF_DISTANCE * shape.bi_iliac
-    axis = [0, -reach * np.sin(angle), -reach * np.cos(angle)]
-    return skeleton.sacrum.place(np.array([axis, axis]) + [[-half, 0, 0], [half, 0, 0]])
-
-
 def pelvis_targets(skeleton: Skeleton, found: Array, sacrum: Warp) -> Array:
     """Landmarks ``(len(PELVIS), 3)`` in the patient's frame, given those of the template in its sacrum's own frame and
     the warp of that sacrum: the ring turns and grows with the hip axis, and its joints follow the sacrum."""
     at = {name: index for index, name in enumerate(PELVIS)}
-    hips = hip_centres(skeleton)
+    hips = np.array([hip_centre(skeleton, side) for side in SIDES])
     found_axis = found[[at["hip_right"], at["hip_left"]]].mean(0)
     axis = hips.mean(0) - skeleton.sacrum.centre
     scale = float(np.linalg.norm(axis[1:]) / np.linalg.norm(found_axis[1:]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,12 +16,16 @@ from numbering.phantom.pose import Frame
 from numbering.phantom.scene.structure import Bounds, Structure
 from numbering.phantom.shapes.atlas.template import Template
 from numbering.phantom.shapes.atlas.warp import Warp
+from numbering.phantom.shapes.field import Field
+from numbering.phantom.shapes.solids import Part
 
 Array = NDArray[np.float64]
 
 COARSE = 3
 """The warp is worked out on every third point of a lattice and is linear between."""
 MARGIN_MM = 4.0
+SEAM_MM = 3.0
+"""How far the seam between a mesh and what is added to it is smoothed."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,16 @@ class Fit:
         outline = Warp.through(self.template.landmarks, self.targets, self.slack)(self.template.outline())
         return np.stack([outline.min(0) - MARGIN_MM, outline.max(0) + MARGIN_MM])
 
-    def solid(self, pitch: float, device: torch.device | str) -> Solid:
-        """The warped bone; its distances follow the local stretch."""
-        low, high = self.box
+    def box_with(self, parts: Sequence[Part]) -> Bounds:
+        """`box`, grown to hold the parts that are added."""
+        if all(part.carve for part in parts):
+            return self.box
+        extra = Field(parts).bounds(MARGIN_MM)
+        return np.stack([np.minimum(self.box[0], extra[0]), np.maximum(self.box[1], extra[1])])
+
+    def solid(self, pitch: float, device: torch.device | str, box: Bounds) -> Solid:
+        """The warped bone within a box; its distances follow the local stretch."""
+        low, high = box
         shape = tuple(int(n) for n in np.ceil((high - low) / (pitch * COARSE))[::-1] + 1)
         back = Warp.through(self.targets, self.template.landmarks, self.slack)
         coarse = back.on(_lattice(low, pitch * COARSE, shape, device))
@@ -96,6 +107,19 @@ class Bone:
         centre = torch.as_tensor(self.frame.centre, dtype=torch.float32, device=points.device)
         turn = torch.as_tensor(self.frame.rotation, dtype=torch.float32, device=points.device)
         return self.solid.at((points - centre) @ turn)
+
+
+def edited(solid: Solid, parts: Sequence[Part]) -> Solid:
+    """The solid with procedural parts of its own frame added, and those with ``carve`` taken away."""
+    points, values = solid.points(), solid.values
+    added = [part for part in parts if not part.carve]
+    if added:
+        theirs = Field(added).signed_distance(points)
+        values = torch.minimum(values, theirs) - (SEAM_MM - (values - theirs).abs()).clamp(min=0) ** 2 / (4 * SEAM_MM)
+    for part in parts:
+        if part.carve:
+            values = torch.maximum(values, -Field([replace(part, carve=False)]).signed_distance(points))
+    return Solid(values, solid.origin, solid.pitch)
 
 
 def apart(solid: Solid, frame: Frame, others: Sequence[Structure], gap_mm: float) -> Solid:
