@@ -101,7 +101,7 @@ def _face(at: Joint, behind: float, slim: float) -> _Face:
     Both are bowed alike, so the gap between them is even.
     """
     thickness = 0.75 * slim
-    radius = min(0.7 * thickness, 2.0)
+    radius = 0.92 * thickness
     centre = at.centre + behind * at.normal * (at.gap_mm / 2 + thickness)
     across = np.cross(at.up, at.normal)
     side = np.sign(float(across @ [1, 0, 0])) or 1.0
@@ -170,10 +170,10 @@ def spinous(vertebra: Vertebra) -> list[Part]:
 def _hatchet(start_y: float, tip_y: float, height: float, tall: float) -> list[Part]:
     """The lumbar plate: thin, tall, thickened along its hind and lower edge."""
     low, half = -0.36 * height, tall * height
-    start, tip = np.array([0, start_y, low + 0.08 * height]), np.array([0, tip_y - 3.4, low - 0.1 * height])
-    edge = half - 2.0
+    start, tip = np.array([0, start_y, low + 0.08 * height]), np.array([0, tip_y - 3.8, low - 0.1 * height])
+    edge = half - 3.2
     return [
-        bar(start, tip, (2.2, 1.9), across=[0, 0, 1], wide=(0.85 * half, half - 2.0), blend=4.0),
-        bar(tip + [0, 0, edge * 0.8], tip - [0, 0, edge], (2.6, 3.4), blend=2.5),
-        bar(tip - [0, 0, edge], start - [0, 0, 0.8 * half], (3.0, 2.0), blend=2.5),
+        bar(start, tip, (2.8, 2.3), across=[0, 0, 1], wide=(0.75 * half, half - 3.0), blend=4.0),
+        bar(tip + [0, 0, edge * 0.8], tip - [0, 0, edge], (2.8, 3.8), blend=3.0),
+        bar(tip - [0, 0, edge], start - [0, 0, 0.8 * half], (3.4, 2.2), blend=3.0),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from numbering.phantom.pose import Frame
@@ -32,6 +31,4 @@ class Bone:
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """mm to the bone's surface; true within about 4 mm of it and inside, at least that farther out."""
-        rotation = torch.as_tensor(self.frame.rotation, dtype=torch.float32, device=points.device)
-        centre = torch.as_tensor(self.frame.centre, dtype=torch.float32, device=points.device)
-        return self.field.signed_distance((points - centre) @ rotation)
+        return self.field.signed_distance(points, None if self.frame is PATIENT else self.frame)

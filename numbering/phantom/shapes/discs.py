@@ -128,7 +128,8 @@ def _remnant(skeleton: Skeleton) -> list[Disc]:
     if shape.s1_s2_disc_mm <= 0:
         return []
     at = course(shape)
-    half, reach = shape.s1_s2_disc_mm / 2, 0.62 + 0.25 * shape.squared
+    half = shape.s1_s2_disc_mm / 2
+    reach = float(np.interp(shape.s1_s2_disc_mm, [1, 5], [0.4, 0.62])) + 0.25 * shape.squared
     ring = Drum(
         upper_width=2.4 * at.wide[1] * reach,
         lower_width=2.4 * at.wide[1] * reach,

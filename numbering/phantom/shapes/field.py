@@ -13,19 +13,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from numbering.phantom.pose import Frame
 from numbering.phantom.scene.structure import Bounds
 from numbering.phantom.shapes.solids import DISTANCE, Array, Part
 
-REACH_MM = 4.0
+REACH_MM = 3.2
 """Distances up to here are true; beyond it they may fall short."""
+SLACK = 1.12
+"""How far a part's distance may change per mm: bows, tapers and dished endplates exceed 1 a little."""
 OPEN_MM = 1000.0
 """Farther than anything."""
 EDGE = 8
 """Points along a side of a block, where points come as a lattice; as ``(blocks, points)`` they are cut already."""
 ROW = 64
 """Points in a block, where they come as a list."""
-CHUNK = 96
-"""Blocks looked at together on a CPU: what fits its cache."""
+CHUNK_POINTS = 1 << 16
+"""Points looked at together on a CPU: what fits its cache."""
 
 
 class Field:
@@ -46,9 +49,14 @@ class Field:
         boxes = self.boxes(margin_mm)
         return np.stack([boxes[:, 0].min(0), boxes[:, 1].max(0)])
 
-    def signed_distance(self, points: Tensor) -> Tensor:
-        """mm ``(...)`` of points ``(..., 3)``."""
+    def signed_distance(self, points: Tensor, frame: Frame | None = None) -> Tensor:
+        """mm ``(...)`` of points ``(..., 3)`` of its own frame, or of the patient's where it lies in ``frame``."""
         blocks, restore = _blocks(points)
+        if frame is not None:
+            turn = torch.as_tensor(frame.rotation.T, dtype=torch.float32, device=points.device)
+            offset = torch.as_tensor(-frame.rotation.T @ frame.centre, dtype=torch.float32, device=points.device)
+            flat = torch.addmm(offset[:, None], turn, blocks.reshape(3, -1))
+            blocks = flat.reshape(blocks.shape)
         return restore(self._in_blocks(blocks))
 
     def _in_blocks(self, blocks: Tensor) -> Tensor:
@@ -58,15 +66,17 @@ class Field:
         kinds = self._on(blocks.device)
         reach = torch.cat([_everywhere(kind, values, middle) for kind, values, _ in kinds])
         carve = torch.tensor([part.carve for part in self._parts], device=blocks.device)
-        slack = half * 1.3
-        near = reach < slack + REACH_MM + 1.0
+        slack = half * SLACK
+        near = reach < slack + REACH_MM
         beyond = torch.where(carve[:, None] | near, OPEN_MM, reach - slack).amin(0)[:, None]
         active = (near & ~carve[:, None]).any(0)
         found = torch.where(active[:, None], OPEN_MM, beyond).expand(blocks.shape[1:]).contiguous()
         index = active.nonzero()[:, 0]
-        step = CHUNK if blocks.device.type == "cpu" else max(len(index), 1)
+        step = max(1, CHUNK_POINTS // blocks.shape[2]) if blocks.device.type == "cpu" else max(len(index), 1)
         for some in index.split(step):
-            joined = self._joined(blocks[:, some], near[:, some].cpu(), found[some], kinds)
+            whole = len(some) == blocks.shape[1]
+            inner = blocks if whole else blocks.index_select(1, some)
+            joined = self._joined(inner, near[:, some].cpu(), found[some], kinds)
             found[some] = torch.minimum(joined, beyond[some])
         return found
 
@@ -80,7 +90,7 @@ class Field:
             if len(which) == 0:
                 continue
             at, of = where.to(blocks.device), which.to(blocks.device)
-            distance = DISTANCE[kind](values[of], blocks[:, at])
+            distance = DISTANCE[kind](values[of], blocks.index_select(1, at))
             if carve:
                 distance = distance.neg_()
             starts = torch.cat([torch.zeros(1, dtype=torch.long), torch.bincount(where, minlength=near.shape[1])])
@@ -126,7 +136,7 @@ def _blocks(points: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """Points as ``(3, blocks, points)`` and the way back."""
     shape = points.shape[:-1]
     if len(shape) == 2:
-        return points.permute(2, 0, 1), lambda found: found
+        return points.permute(2, 0, 1).contiguous(), lambda found: found
     if len(shape) != 3:
         flat = points.reshape(-1, 3)
         count = math.ceil(max(len(flat), 1) / ROW)

@@ -25,16 +25,16 @@ JOINT_GAP_MM = 2.0
 _WING = np.stack(
     [
         [
-            (46, 52, 66, 88, 112, 131, 135, 127),
-            (50, 56, 69, 89, 108, 122, 127, 122),
-            (54, 60, 71, 87, 102, 112, 117, 117),
+            (38, 48, 66, 88, 112, 131, 135, 127),
+            (44, 54, 69, 89, 108, 122, 127, 122),
+            (51, 60, 71, 87, 102, 112, 117, 117),
             (58, 63, 69, 78, 90, 100, 107, 111),
             (66, 70, 75, 82, 90, 96, 101, 105),
         ],
         [
-            (49, 43, 32, 10, -18, -48, -70, -83),
-            (41, 36, 26, 6, -20, -46, -64, -76),
-            (34, 27, 17, 0, -20, -40, -56, -68),
+            (56, 48, 34, 10, -18, -48, -70, -83),
+            (50, 42, 27, 6, -20, -46, -64, -76),
+            (40, 31, 18, 0, -20, -40, -56, -68),
             (26, 16, 4, -10, -22, -33, -44, -54),
             (16, 6, -4, -12, -20, -27, -34, -42),
         ],
@@ -101,6 +101,12 @@ def setting(skeleton: Skeleton) -> Setting:
         crest = np.mean([found.place(_WING[0], side)[:, 2].max() for side in SIDES]) + 5.0
         tall = float(np.clip(tall * (want + 30 * size) / max(crest + 30 * size, 10.0), 0.6, 1.7))
     return Setting(size, wide, tall, sacral, pelvic)
+
+
+def wing(skeleton: Skeleton, side: float) -> Array:
+    """The middle of the iliac wing ``(lines, points, 3)``, patient frame: lines from the crest down, points from behind
+    to in front. Muscles lie on it."""
+    return setting(skeleton).place(_WING, side)
 
 
 def hip_centre(skeleton: Skeleton, side: float) -> Array:

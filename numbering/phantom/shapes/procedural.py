@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbering.phantom.pose import Placed, Skeleton
 from numbering.phantom.scene.structure import Structure
-from numbering.phantom.shapes import pelvis, ribs, sacrum, vertebra
+from numbering.phantom.shapes import girdle, pelvis, ribs, sacrum, skull, vertebra
 
 
 class Procedural:
@@ -25,5 +25,9 @@ class Procedural:
         return [*pelvis.pelvis(skeleton)]
 
     def ribs(self, skeleton: Skeleton) -> list[Structure]:
-        """Every rib, right and left."""
-        return [*ribs.ribs(skeleton)]
+        """Every rib, right and left; breastbone, collar bones, shoulder blades and upper arms."""
+        return [*girdle.girdle(skeleton), *ribs.ribs(skeleton)]
+
+    def skull(self, skeleton: Skeleton) -> list[Structure]:
+        """Base of the skull and jaw."""
+        return [*skull.skull(skeleton)]

@@ -22,7 +22,7 @@ _LEANS = (7.0, 4.0, -10.0, -30.0, -46.0)
 _WIDTHS = (1.0, 0.66, 0.55, 0.47, 0.38, 0.26)
 """Width of the bodies at the ends of the segments, shares of S1's endplate [E]; depth likewise."""
 _DEPTHS = (1.0, 0.62, 0.46, 0.34, 0.25, 0.18)
-_REACH = (0.46, 0.45, 0.37, 0.27, 0.18)
+_REACH = (0.49, 0.465, 0.37, 0.27, 0.18)
 """Lateral edge of the segments, shares of the sacrum's width."""
 
 
@@ -98,11 +98,29 @@ def lateral(shape: Sacrum) -> list[Part]:
             middle = at.points[index] * 0.55 + at.points[index + 1] * 0.45
             body = (at.wide[index] + at.wide[index + 1]) / 2
             radius = (8.5, 7.5, 6.0, 4.5, 3.5)[index] * scale
-            edge = middle + [side * (2 * reach * half - radius), (8.0, 9.0, 6.0, 3.0, 0.5)[index] * scale, 0]
-            wide = (8.0, 7.5, 6.5, 6.0, 5.0)[index] * scale
-            tall = (5.0, 3.5, 2.0, 0.8, 0.2)[index] * scale
+            edge = middle + [
+                side * (2 * reach * half - radius),
+                (4.0, 6.0, 5.0, 3.0, 0.5)[index] * scale,
+                (-5.0, -1.0, 1.0, 0, 0)[index] * scale,
+            ]
+            wide = np.array([(8.0, 6.5), (9.0, 9.0), (6.5, 5.0), (6.0, 4.0), (5.0, 3.0)][index]) * scale
+            tall = (3.0, 2.0, 1.0, 0.8, 0.2)[index] * scale
             root = middle + [side * body * 0.7, 2.0 * scale, 3.0 if index == 0 else 0.0]
-            found.append(bar(root, edge, radius, across=[0, 0.35, 1], wide=wide, tall=(tall * 0.7, tall), blend=9.0))
+            found.append(
+                bar(root, edge, radius, across=[0, 0.35, 1], wide=tuple(wide), tall=(tall * 0.7, tall), blend=9.0)
+            )
+            if index < 3:  # narrower behind: the joints run backwards and inwards
+                hind = edge + np.array([-side * (13.0, 12.0, 6.0)[index], (13.0, 11.0, 7.0)[index], 0]) * scale
+                found.append(
+                    bar(
+                        root + [0, 10.0 * scale, 0],
+                        hind,
+                        0.6 * radius,
+                        across=[0, 0.35, 1],
+                        wide=0.7 * wide[1],
+                        blend=6.0,
+                    )
+                )
             edges.append((edge, radius))
         for (upper, thick), (lower, thin) in pairwise(edges):
             found.append(bar(upper, lower, (0.9 * thick, 0.9 * thin), across=[0, 1, 0], wide=(2.5, 1.0), blend=5.0))
@@ -197,10 +215,12 @@ def _holes(shape: Sacrum, at: Course) -> list[Part]:
                     carve=True,
                 )
             )
+    found += _parted(shape, at)
     if shape.s1_s2_disc_mm > 0:
         half = shape.s1_s2_disc_mm / 2
         place = at.points[1]
-        reach = at.wide[1] * (0.62 + 0.25 * shape.squared)
+        share = float(np.interp(shape.s1_s2_disc_mm, [1, 5], [0.4, 0.62])) + 0.25 * shape.squared
+        reach = at.wide[1] * share
         found.append(
             bar(
                 place - [reach, 0, 0],
@@ -208,9 +228,21 @@ def _holes(shape: Sacrum, at: Course) -> list[Part]:
                 0.8 * half,
                 across=[0, 0, 1],
                 wide=0.2 * half,
-                tall=at.deep[1] * (0.72 + 0.2 * shape.squared),
+                tall=at.deep[1] * share,
                 blend=1.0,
                 carve=True,
             )
         )
+    return found
+
+
+def _parted(shape: Sacrum, at: Course) -> list[Part]:
+    """A lumbarised S1: its wings stand free of S2's (I), or meet them in a joint (II)."""
+    found = []
+    for side, castellvi in zip(SIDES, shape.castellvi, strict=True):
+        gap = {"I": 4.0, "II": 0.9, "IV": 0.9}.get(castellvi, 0.0)
+        if gap:
+            inner = at.points[1] + [side * at.wide[1] * 0.9, 3.0, -1.0]
+            outer = inner + [side * shape.width / 2, 3.0, -3.0]
+            found.append(bar(inner, outer, gap, across=[0, 1, 0], wide=26.0, blend=1.0, carve=True))
     return found

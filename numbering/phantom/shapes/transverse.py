@@ -20,7 +20,13 @@ def tip_centre(vertebra: Vertebra, at: Pillar) -> Array:
     reach = at.side * (size.transverse_span / 2)
     back = hind_wall(vertebra)
     if region == "L":
-        return np.array([reach - at.side * 2.8, at.behind[1] + 5.5, at.behind[2] + (2.5 if number >= 4 else 0.5)])
+        return np.array(
+            [
+                reach - at.side * (3.2 if vertebra.size.pedicle_width > 15 else 2.6),
+                at.behind[1] + 5.5,
+                at.behind[2] + (2.5 if number >= 4 else 0.5),
+            ]
+        )
     if region == "T":
         away = float(np.interp(number, [1, 6, 10, 12], [0.55, 0.95, 0.85, 0.4])) * size.canal_depth
         return np.array([reach - at.side * 4.0, at.behind[1] + away, at.behind[2] + (1.5 if number < 11 else -1.0)])
@@ -38,12 +44,12 @@ def transverse(vertebra: Vertebra, at: Pillar, castellvi: Castellvi, ala: Array 
         root = at.behind + [at.side * 0.3 * at.thick, -2.0 if not stout else -5.0, -1.0]
         if stout:  # the last one: a pyramid from pedicle and body
             return [
-                bar(root, tip, (4.4, 2.8), across=Z, wide=(0.17 * height, 1.2), tall=(2.0, 0.0), blend=5.0),
+                bar(root, tip, (4.4, 3.2), across=Z, wide=(0.19 * height, 0.3), tall=(2.0, 0.0), blend=5.0),
             ]
         middle = root * 0.45 + tip * 0.55
         return [
-            bar(root, middle, (2.8, 2.0), across=Z, wide=(0.11 * height, 0.09 * height), blend=3.5),
-            bar(middle, tip, (2.0, 2.3), across=Z, wide=(0.09 * height, 0.07 * height), blend=1.0),
+            bar(root, middle, (2.8, 2.0), across=Z, wide=(0.13 * height, 0.085 * height), blend=3.5),
+            bar(middle, tip, (2.0, 2.6), across=Z, wide=(0.085 * height, 0.02 * height), blend=1.0),
         ]
     if region == "T":
         if number >= 12:
