@@ -18,7 +18,7 @@ from numbering.phantom.dicom.header import file_bytes
 from numbering.phantom.imaging.film import Beam, Film, angles, expose
 from numbering.phantom.imaging.film.attenuation import spectrum
 from numbering.phantom.imaging.film.detector import primary
-from numbering.phantom.imaging.film.expose import WHITE
+from numbering.phantom.imaging.film.exposure import WHITE
 from numbering.phantom.imaging.film.frustum import Frustum
 from numbering.phantom.imaging.film.lineintegrals import integrals
 from numbering.phantom.imaging.film.position import VIEWS, View, Wander, aim

@@ -9,7 +9,7 @@ from pydicom import Dataset
 from pydicom.uid import ComputedRadiographyImageStorage, DigitalXRayImageStorageForPresentation
 
 from numbering.phantom.dicom.header import SeriesHeader, begin, code
-from numbering.phantom.imaging.film.expose import BITS, WHITE, Film
+from numbering.phantom.imaging.film.exposure import BITS, WHITE, Film
 from numbering.phantom.imaging.film.geometry import Array
 from numbering.phantom.styles import Region
 from numbering.phantom.visits import Visit

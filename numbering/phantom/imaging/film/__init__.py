@@ -1,6 +1,6 @@
 """Radiographs by cone-beam projection of the scene: geometry, attenuation, detector, and the picture made of it."""
 
-from numbering.phantom.imaging.film.expose import Film, expose
+from numbering.phantom.imaging.film.exposure import Film, expose
 from numbering.phantom.imaging.film.geometry import Beam
 
 __all__ = ["Beam", "Film", "expose"]

@@ -135,10 +135,10 @@ def hard(label: int, patient: Patient, cell_mm: float) -> tuple[int, Profile] | 
         Label.METAL: (3, 1.0),
     }
     if patient.soft.bowel_contrast:
-        uniform |= {Label.BOWEL: (2, 0.16), Label.STOMACH: (2, 0.12)}
+        uniform |= {Label.BOWEL: (2, 0.08), Label.STOMACH: (2, 0.06)}
     if patient.soft.kidney_contrast:
-        uniform |= {Label.RENAL_PELVIS_RIGHT: (2, 0.35), Label.RENAL_PELVIS_LEFT: (2, 0.35)}
-        uniform |= {Label.KIDNEY_RIGHT: (2, 0.04), Label.KIDNEY_LEFT: (2, 0.04)}
+        uniform |= {Label.RENAL_PELVIS_RIGHT: (2, 0.25), Label.RENAL_PELVIS_LEFT: (2, 0.25)}
+        uniform |= {Label.KIDNEY_RIGHT: (2, 0.02), Label.KIDNEY_LEFT: (2, 0.02)}
     found = uniform.get(Label(label)) if label in Label._value2member_map_ else None
     return (found[0], Profile(found[1], found[1], 0.0, cell_mm)) if found else None
 

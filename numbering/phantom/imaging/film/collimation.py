@@ -82,5 +82,5 @@ def drawn(beam: Beam, keep: Array, rng: np.random.Generator, often: float) -> Sh
             float(high[1] + side[3] / 3) if closed[3] else 2 * float(half[1]),
         ),
         turn=float(rng.normal(0, 1.2)) if rng.random() < 0.4 else 0.0,
-        outside="black" if rng.random() < 0.6 else "white",
+        outside="black" if rng.random() < 0.8 else "white",
     )

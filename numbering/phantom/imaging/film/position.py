@@ -106,4 +106,4 @@ def _behind(skeleton: Skeleton, view: View, rng: np.random.Generator) -> float:
     soft = skeleton.patient.soft
     if view == "AP":
         return float(np.clip(0.35 * soft.waist_half_depth + 25 + rng.uniform(60, 85), 115, 190))
-    return float(soft.waist_half_width + rng.uniform(55, 90))
+    return float(np.clip(soft.waist_half_width + rng.uniform(50, 85), 190, 275))

@@ -30,8 +30,8 @@ class Sampling:
             middle=max(1, round(0.7 / pitch)),
             soft=max(1, round(2.2 / pitch)),
             soft_step=5.0,
-            fine_blocks=Blocks(side=4, steps=2, step=1.5),
-            middle_blocks=Blocks(side=4, steps=2, step=2.0),
+            fine_blocks=Blocks(side=8, steps=2, step=1.6),
+            middle_blocks=Blocks(side=8, steps=2, step=2.4),
         )
 
     @staticmethod

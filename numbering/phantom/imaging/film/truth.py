@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from numbering.phantom.imaging.film import angles
-from numbering.phantom.imaging.film.expose import Film
+from numbering.phantom.imaging.film.exposure import Film
 from numbering.phantom.imaging.film.geometry import Array
 from numbering.phantom.imaging.film.outline import body_outline
 from numbering.phantom.pose import Placed, Skeleton
 from numbering.phantom.truth.base import TrueAngle, pair
 from numbering.phantom.truth.film import FilmVertebra, TrueImage
-from numbering.phantom.truth.patient import justified
+from numbering.phantom.truth.justified import justified
 
 
 def describe(skeleton: Skeleton, film: Film, *, sop_instance_uid: str, file: str, visit: int = 1) -> TrueImage:
