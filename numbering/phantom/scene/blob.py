@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class Blob:
     rotation: Array
     radius: Array
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """The surface's box and 3 mm."""
         surface = (self.radius[..., None] * DIRECTION) @ self.rotation.T + self.centre
@@ -57,8 +58,14 @@ class Blob:
         return (torch.hypot(flat, z) - radius.view_as(x)) * steep.view_as(x)
 
     def _table(self, device: torch.device) -> Tensor:
-        closed = np.pad(np.stack([self.radius, self._steepness()]), ((0, 0), (0, 0), (0, 1)), mode="wrap")
-        return torch.as_tensor(closed[None], dtype=torch.float32, device=device)
+        if device not in self._on:
+            closed = np.pad(np.stack([self.radius, self._steepness()]), ((0, 0), (0, 0), (0, 1)), mode="wrap")
+            self._on[device] = torch.as_tensor(closed[None], dtype=torch.float32, device=device)
+        return self._on[device]
+
+    @cached_property
+    def _on(self) -> dict[torch.device, Tensor]:
+        return {}
 
     def _steepness(self) -> Array:
         around = (np.roll(self.radius, -1, 1) - np.roll(self.radius, 1, 1)) / (4 * np.pi / _AROUND)

@@ -7,14 +7,11 @@ import numpy as np
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.outline import ANGLES, COS, SIN, reach
-from numbering.phantom.scene.site import Site
+from numbering.phantom.scene.site import SIDES, Site
 from numbering.phantom.scene.stack import Stack, stack
 from numbering.phantom.scene.structure import Structure
 
 SKIN_MM = 2.0
-_CREST = np.array([[48, 40, 0], [84, 10, 46], [108, -18, 44], [128, -48, 24], [130, -70, -2], [126, -82, -26]])
-_BRIM = np.array([[52, 34, -60], [62, 6, -60], [72, -10, -66], [84, -24, -82], [98, -36, -84], [110, -46, -84]])
-"""Edges of an average iliac wing, left, mm: gluteal muscles lie outside of it, iliacus inside."""
 
 
 def body(site: Site, inside: Stack) -> list[Structure]:
@@ -70,21 +67,22 @@ def _wall_mm(site: Site) -> Array:
 
 
 def _wing(site: Site, middle: Array, z: float) -> Array:
-    """How far the cavity may reach before the iliac wings, in each direction; far where there is no wing."""
-    share = (z / site.scale - _BRIM[:, 2]) / (_CREST[:, 2] - _BRIM[:, 2])
-    held = (share >= 0) & (share <= 1)
+    """How far the cavity may reach before the iliac wings, in each direction; far where there is no wing. Behind the
+    wings of the sacrum's height lie gluteal muscles, so the cavity ends with the wing there."""
     limit = np.full(len(ANGLES), 1e3)
-    if held.sum() < 2:
-        return limit
-    points = (_BRIM + share[:, None] * (_CREST - _BRIM))[held, :2] * site.scale
-    for side in (-1, 1):
-        away = points * [side, 1] - middle
+    for side in SIDES:
+        points = site.wing(side, z)
+        if len(points) < 2:
+            continue
+        away = points - middle
         angle = np.unwrap(np.arctan2(away[:, 1], away[:, 0] * side))
         order = np.argsort(angle)
+        far = np.hypot(*away.T)[order]
         own = np.where(side > 0, ANGLES, np.pi - ANGLES)
         own = (own + np.pi) % (2 * np.pi) - np.pi
-        found = np.interp(own, angle[order], np.hypot(*away.T)[order], left=1e3, right=1e3)
-        limit = np.minimum(limit, found)
+        behind = far[-1] + float(np.interp(z, [-25 * site.scale, 0], [4, 1e3]))
+        found = np.interp(own, angle[order], far, left=1e3, right=behind)
+        limit = np.minimum(limit, np.where(np.abs(own) < np.pi / 2, found, 1e3))
     return limit
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbering.phantom.scene.abdomen import gas_above
-from numbering.phantom.scene.combine import Both, Shifted
+from numbering.phantom.scene.combine import Both, Shifted, kept_within
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.site import Site
@@ -56,24 +56,31 @@ def _colon(site: Site, inside: Structure, rng: np.random.Generator) -> list[Stru
     folds = 1 + 0.13 * np.sin(np.arange(len(whole.path)) * 7 * 2 * np.pi / (30 * scale) + rng.uniform(0, 6))
     whole = Tube(Label.BOWEL, whole.path, whole.radius * folds)
     parts = pieces(whole, 5)
-    walls = [Both(Label.BOWEL, [part, inside]) for part in parts]
+    walls = [kept_within(part, inside) for part in parts]
     contents = [_inner(part, _COLON_WALL_MM) for part in parts]
-    stool = [Both(Label.STOOL, [content, inside]) for content in contents]
-    return [*walls, *stool, *(gas for content in contents for gas in _gas(site, content, inside, rng))]
+    stool = [kept_within(content, inside) for content in contents]
+    gas: list[Structure] = []
+    while contents:
+        together = int(rng.integers(1, 5))
+        gas += _gas(site, contents[:together], inside, rng)
+        contents = contents[together:]
+    return [*walls, *stool, *gas]
 
 
 def _inner(part: Tube, wall_mm: float) -> Tube:
     return Tube(Label.STOOL, part.path, np.maximum(part.radius - wall_mm, 1.0))
 
 
-def _gas(site: Site, inner: Tube, inside: Structure, rng: np.random.Generator) -> list[Structure]:
-    """Gas in the upper part of a piece of bowel, if any."""
+def _gas(site: Site, run: list[Tube], inside: Structure, rng: np.random.Generator) -> list[Structure]:
+    """Gas over one level in the upper part of a run of bowel, if any."""
     share = float(np.clip(rng.beta(0.8, 1.6) * (0.4 + 0.6 * site.soft.bowel_gas), 0, 0.95))
     if share <= 0.12:
         return []
-    middle, radius = inner.path[len(inner.path) // 2], float(inner.radius.mean())
-    along = np.ptp(inner.path[:, 2]) / 2 if site.skeleton.posture == "standing" else 0.0
-    return [Both(Label.BOWEL_GAS, [inner, gas_above(site, middle, radius + along, share), inside])]
+    path = np.concatenate([part.path for part in run])
+    radius = float(np.mean([part.radius.mean() for part in run]))
+    axis = 2 if site.skeleton.posture == "standing" else 1
+    above = gas_above(site, path.mean(0), radius + 0.35 * float(np.ptp(path[:, axis])), share)
+    return [Both(Label.BOWEL_GAS, [kept_within(part, inside), above]) for part in run]
 
 
 def _loops(site: Site, inside: Structure, rng: np.random.Generator) -> list[Structure]:
@@ -83,7 +90,7 @@ def _loops(site: Site, inside: Structure, rng: np.random.Generator) -> list[Stru
     for _ in range(24):
         z = float(rng.uniform(z_low, z_high))
         at, path = np.array([float(rng.uniform(-70, 70)) * scale, 0.0, z]), []
-        at[1] = float(rng.uniform(_front(site, at) + 20 * scale, _behind(site, at)))
+        at[1] = float(rng.uniform(0, 1)) * (_behind(site, at) - _front(site, at)) + _front(site, at)
         heading = float(rng.uniform(0, 2 * np.pi))
         for _ in range(8):
             path.append(at.copy())
@@ -98,9 +105,9 @@ def _loops(site: Site, inside: Structure, rng: np.random.Generator) -> list[Stru
         whole = tube(Label.BOWEL, path, radius, step_mm=12)
         content = rng.random()
         for part in pieces(whole, 6):
-            found.append(Both(Label.BOWEL, [part, inside]))
+            found.append(kept_within(part, inside))
             if content < 0.22 * site.soft.bowel_gas:
-                found += _gas(site, _inner(part, _LOOP_WALL_MM), inside, rng)
+                found += _gas(site, [_inner(part, _LOOP_WALL_MM)], inside, rng)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from numbering.phantom.scene.grid import Array, Bounds
 from numbering.phantom.scene.structure import Structure
+from numbering.phantom.scene.tube import Tube
 
 EVERYWHERE = np.array([[-1e4] * 3, [1e4] * 3])
 
@@ -23,7 +24,7 @@ class Both:
     label: int
     parts: Sequence[Structure]
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """The box that the parts share."""
         boxes = np.array([part.bounds for part in self.parts])
@@ -41,7 +42,7 @@ class Either:
     label: int
     parts: Sequence[Structure]
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """The box around all parts."""
         boxes = np.array([part.bounds for part in self.parts])
@@ -60,7 +61,7 @@ class Without:
     whole: Structure
     hole: Structure
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """The whole's box."""
         return self.whole.bounds
@@ -78,7 +79,7 @@ class Shifted:
     whole: Structure
     by_mm: float
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """The whole's box, moved too."""
         return np.asarray(self.whole.bounds + np.array([[-1.0], [1.0]]) * max(self.by_mm, 0))
@@ -95,7 +96,7 @@ class Outside:
     whole: Structure
     label: int = 0
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """Everywhere."""
         return EVERYWHERE
@@ -113,7 +114,7 @@ class HalfSpace:
     offset: float
     label: int = 0
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """Everywhere."""
         return EVERYWHERE
@@ -123,6 +124,12 @@ class HalfSpace:
         x, y, z = points.unbind(-1)
         a, b, c = self.normal
         return x * a + y * b + z * c - self.offset
+
+
+def kept_within(part: Tube, space: Structure) -> Structure:
+    """A tube cut off where it leaves a space; the tube itself where it does not, which is cheaper."""
+    away = space.signed_distance(torch.as_tensor(part.path, dtype=torch.float32)).numpy() + part.radius
+    return part if float(away.max()) < -1.0 else Both(part.label, [part, space])
 
 
 def overlaps(bounds: Array, region: Array | None) -> bool:

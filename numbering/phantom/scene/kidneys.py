@@ -19,7 +19,7 @@ def middle(site: Site, side: int) -> Array:
     z = site.z(site.soft.kidney_ordinal[0 if side < 0 else 1])
     size = np.sqrt(site.soft.psoas_cm2[1] / 5.5)
     x, y = site.spine(z)
-    return np.array([x + side * (49 * site.scale + 14 * size), y + 1 * site.scale, z])
+    return np.array([x + side * (49 * site.scale + 14 * size), y - 5 * site.scale, z])
 
 
 def axes(side: int) -> Array:

@@ -20,7 +20,7 @@ from numbering.phantom.scene.site import SIDES, Site
 from numbering.phantom.scene.stack import DIRECTIONS, Stack, stack
 from numbering.phantom.scene.structure import Structure
 
-ROW_MM = 5.0
+ROW_MM = 6.0
 _LUMBAR = (20, 21, 22, 23, 24)
 
 
@@ -36,6 +36,8 @@ class Course:
     turn: tuple[float, ...]
     pointed: tuple[float, ...]
     area: tuple[float, ...]
+    heights: bool = False
+    """Whether ``ordinals`` are z in mm instead."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def muscles(site: Site) -> list[Structure]:
         erector = fitted(site, side, _erector(soft.erector_cm2), _behind_processes(site, multifidus))
         quadratus = fitted(site, side, _quadratus(soft.quadratus_cm2), _before_processes(site))
         psoas = fitted(site, side, _psoas(soft.psoas_cm2), _beside_body(site, quadratus))
-        iliacus = fitted(site, side, _iliacus(soft.psoas_cm2), lambda x, y, z: np.full_like(x, 1.0))
+        iliacus = fitted(site, side, _iliacus(site, side), lambda x, y, z: np.full_like(x, 1.0))
         found += [
             erector.stack(Label.ERECTOR_RIGHT if right else Label.ERECTOR_LEFT),
             multifidus.stack(Label.MULTIFIDUS_RIGHT if right else Label.MULTIFIDUS_LEFT),
@@ -85,7 +87,7 @@ Free = Callable[[Array, Array, Array], Array]
 
 def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
     """The course of a muscle, its sections grown within the free space to the wanted areas."""
-    ends = [_height(site, ordinal) for ordinal in course.ordinals]
+    ends = course.ordinals if course.heights else [_height(site, ordinal) for ordinal in course.ordinals]
     z = np.linspace(min(ends), max(ends), max(4, round((max(ends) - min(ends)) / ROW_MM) + 1))
     order = np.argsort(ends)
 
@@ -99,7 +101,7 @@ def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
     point = ANGLES - np.radians(90 + side * (turn * side + 30))[:, None]
     shape = shape * (1 + along(course.pointed)[:, None] * np.cos(3 * point))
     shape = shape * _uneven(site, side, course, len(z))
-    limit = reach(centre, lambda x, y: free(x, y, z[:, None, None]), 60 * site.scale)
+    limit = reach(centre, lambda x, y: free(x, y, z[:, None, None]), 60 * site.scale, 1.5)
     area = along(course.area) * 100
     return Fitted(z, centre, fit(smoothed(fit(shape, limit, area)), limit, area))
 
@@ -170,17 +172,33 @@ def _multifidus(areas: tuple[float, ...]) -> Course:
     )
 
 
-def _iliacus(psoas: tuple[float, ...]) -> Course:
-    size = psoas[-1] / 11.5
-    return Course(
-        ordinals=(23.9, 24.5, 25.5, 26.5, 27.5, 28.6),
-        beside=(92, 90, 84, 82, 86, 96),
-        behind=(-14, -14, -22, -40, -72, -88),
-        longer=(3, 4.5, 5, 4, 2, 1.3),
-        turn=(-52, -52, -52, -54, -50, -40),
-        pointed=(0,) * 6,
-        area=(0.1, 4 * size, 10 * size, 11 * size, 9 * size, 3 * size),
-    )
+def _iliacus(site: Site, side: int) -> Course:
+    """On the inner surface of the wing, then beside the psoas."""
+    size = site.soft.psoas_cm2[-1] / 11.5
+    rows = []
+    top = float(site.skeleton.height(site.skeleton.patient.sacrum.crest_ordinal))
+    for share, area in ((0.0, 0.1), (0.25, 4), (0.5, 8), (0.75, 10), (1.0, 11)):
+        z = top - 6 + share * (-45 * site.scale - top)
+        line = site.wing(side, z)
+        line = line[len(line) // 3 :]
+        along = line[-1] - line[0]
+        along /= np.linalg.norm(along)
+        thick = 2.2 * np.sqrt(area * size * 100 / np.pi / 4.5)
+        inwards = np.array([along[1], -along[0]]) * side
+        x, y = line[len(line) // 2] + inwards * (0.5 * thick + 4) * np.sign(inwards[0] * -side) - site.spine(z)
+        rows.append(
+            (
+                z,
+                side * x / site.scale,
+                y / site.scale,
+                4.5,
+                np.degrees(np.arctan2(along[1], along[0] * side)),
+                area * size,
+            )
+        )
+    rows += [(-80 * site.scale, 86, -70, 2.0, -50, 8 * size), (-115 * site.scale, 97, -86, 1.3, -40, 3 * size)]
+    z, *columns = (tuple(float(value) for value in column) for column in zip(*rows, strict=True))
+    return Course(z, *columns[:4], (0.0,) * len(rows), columns[4], heights=True)
 
 
 def _own(site: Site, x: Array, y: Array, z: Array) -> tuple[Array, Array]:

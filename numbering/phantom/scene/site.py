@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from numbering.phantom.anatomy.patient import SoftTissue
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.trunk import Trunk, trunk
+from numbering.phantom.shapes.pelvis import wing
 
 SIDES = (-1, 1)
 """Right, left: the sign of x."""
@@ -65,6 +67,24 @@ class Site:
         width = [sacrum.endplate_width, *((size.upper_width + size.lower_width) / 2 for size in sizes)]
         depth = [sacrum.endplate_depth, *((size.upper_depth + size.lower_depth) / 2 for size in sizes)]
         return np.stack([np.interp(z, at, width) / 2, np.interp(z, at, depth) / 2], -1)
+
+    def wing(self, side: int, z: float) -> Array:
+        """x and y ``(n, 2)`` along the middle of an iliac wing at a height, from behind to in front; none above."""
+        found = []
+        for column in np.moveaxis(self._wings[side], 1, 0):
+            low, high = column[:, 2].min(), column[:, 2].max()
+            if low <= z <= high:
+                order = np.argsort(column[:, 2])
+                found.append([np.interp(z, column[order, 2], column[order, axis]) for axis in (0, 1)])
+        return np.array(found).reshape(-1, 2)
+
+    @cached_property
+    def _wings(self) -> dict[int, Array]:
+        wings = {side: wing(self.skeleton, side) for side in SIDES}
+        share = np.linspace(0, 1, 29)
+        return {
+            side: CubicSpline(np.linspace(0, 1, rows.shape[1]), rows, axis=1)(share) for side, rows in wings.items()
+        }
 
     def turn(self, z: float | Array) -> Array:
         """How far the spine is turned about z at heights, radians, from +x towards +y."""

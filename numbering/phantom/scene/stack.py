@@ -7,6 +7,7 @@ whole from its centre can be drawn.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class Stack:
         """Height of the last cross-section."""
         return self.low + self.step * (len(self.centre) - 1)
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """The outline's box and 3 mm."""
         ring = self.outline()
@@ -76,9 +77,15 @@ class Stack:
         return torch.maximum(distance, beyond)
 
     def _tables(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        closed = np.pad(np.stack([self.radius, self._steepness()]), ((0, 0), (0, 0), (0, 1)), mode="wrap")
-        table = torch.as_tensor(closed[None], dtype=torch.float32, device=device)
-        return table, torch.as_tensor(self.centre, dtype=torch.float32, device=device)
+        if device not in self._on:
+            closed = np.pad(np.stack([self.radius, self._steepness()]), ((0, 0), (0, 0), (0, 1)), mode="wrap")
+            table = torch.as_tensor(closed[None], dtype=torch.float32, device=device)
+            self._on[device] = table, torch.as_tensor(self.centre, dtype=torch.float32, device=device)
+        return self._on[device]
+
+    @cached_property
+    def _on(self) -> dict[torch.device, tuple[Tensor, Tensor]]:
+        return {}
 
     def _steepness(self) -> Array:
         """1 / |gradient| of (radial distance - radius): turns it into a distance near the surface."""

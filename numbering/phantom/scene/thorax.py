@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbering.phantom.scene.blob import blob
-from numbering.phantom.scene.combine import Both, Either, Outside, Shifted, Without
+from numbering.phantom.scene.combine import Both, Either, Outside, Shifted, Without, kept_within
 from numbering.phantom.scene.diaphragm import Dome
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
@@ -27,11 +27,11 @@ def thorax(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     lung = Without(
         Label.LUNG,
         Both(Label.LUNG, [chest, Outside(Shifted(0, dome, DIAPHRAGM_MM / 2))]),
-        Either(0, [_mediastinum(site), Shifted(0, heart, 3.0)]),
+        Either(0, [_mediastinum(site), _column(site), Shifted(0, heart, 3.0)]),
     )
     vessels: list[Structure] = []
     for branch in _branches(site, rng):
-        vessels.append(Both(Label.PULMONARY_VESSELS, [branch, lung]))
+        vessels.append(kept_within(branch, lung))
     return [_neck(site), lung, *vessels, heart, *_great_vessels(site), *_oesophagus(site), *_airway(site)]
 
 
@@ -43,6 +43,15 @@ def _mediastinum(site: Site) -> Stack:
     z = np.array([site.z(a) for a in at])
     middle = site.spine(z) + np.array([3, -62]) * scale
     return stack(0, z, middle, superellipse(wide, np.full(len(at), 76 * scale), 3.2))
+
+
+def _column(site: Site) -> Stack:
+    """The spine and what lies behind it, into which no lung reaches."""
+    z = np.array([site.z(at) for at in (7, 10, 13, 16, 18, 20.5)])
+    wide = np.array([22, 22, 21, 23, 27, 32]) * site.scale
+    return stack(
+        0, z, site.spine(z) + np.array([0, 40]) * site.scale, superellipse(wide, np.full(len(z), 52 * site.scale), 3)
+    )
 
 
 def _heart(site: Site, rng: np.random.Generator) -> Structure:

@@ -26,12 +26,12 @@ _ROWS = np.array(
         (23, 133, 94, 62, 1.1, 1.2, 1.1, 2.4),
         (22, 131, 94, 63, 1.0, 1.1, 1.0, 2.45),
         (21, 133, 96, 64, 0.85, 1.0, 0.9, 2.45),
-        (20, 137, 98, 63, 0.75, 0.8, 0.8, 2.4),
-        (18, 143, 104, 59, 0.6, 0.5, 0.7, 2.3),
-        (16, 146, 106, 57, 0.55, 0.5, 0.6, 2.25),
-        (14, 150, 105, 58, 0.6, 0.6, 0.6, 2.2),
-        (12, 158, 98, 60, 0.6, 0.6, 0.6, 2.2),
-        (10.3, 172, 88, 62, 0.5, 0.5, 0.6, 2.3),
+        (20, 137, 99, 64, 0.75, 0.8, 0.8, 2.4),
+        (18, 143, 106, 63, 0.6, 0.5, 0.7, 2.3),
+        (16, 146, 108, 63, 0.55, 0.5, 0.6, 2.25),
+        (14, 150, 107, 64, 0.6, 0.6, 0.6, 2.2),
+        (12, 158, 100, 65, 0.6, 0.6, 0.6, 2.2),
+        (10.3, 172, 90, 66, 0.5, 0.5, 0.6, 2.3),
         (9, 168, 78, 62, 0.4, 0.4, 0.6, 2.3),
         (7.8, 88, 62, 58, 0.3, 0.3, 0.5, 2.0),
         (6.5, 60, 58, 54, 0.2, 0.2, 0.3, 2.0),
@@ -40,6 +40,8 @@ _ROWS = np.array(
 )
 _AT = _ROWS[:, 0]
 WAIST = 22.0
+ROUNDER = 0.2
+"""How much less angular the front of the trunk is than its back."""
 _USUAL_BACK_CM2 = 22.0
 """Erector and multifidus together, of one side, that the table's muscles behind the spine stand for."""
 _RIBS = np.array([(18, 125, 88), (17, 136, 98), (16, 138, 102), (14, 130, 99), (12, 115, 90), (10, 90, 74)])
@@ -70,13 +72,14 @@ class Trunk:
 
     def muscle(self, inset_mm: float = 0.0) -> Array:
         """Radii of the muscular trunk ``(n, directions)``, less an inset."""
-        return superellipse(self.width - inset_mm, self.depth - inset_mm, self.power)
+        wide, deep = self.width - inset_mm, self.depth - inset_mm
+        return halves(superellipse(wide, deep, self.power - ROUNDER), superellipse(wide, deep, self.power))
 
     def skin(self) -> Array:
         """Radii of the body's outline."""
         wide = self.width + self.side_fat
         return halves(
-            superellipse(wide, self.depth + self.front_fat, self.power),
+            superellipse(wide, self.depth + self.front_fat, self.power - ROUNDER),
             superellipse(wide, self.depth + self.back_fat, self.power),
         )
 
@@ -93,7 +96,7 @@ class Trunk:
     def front(self, x: Array | float, z: Array | float) -> Array:
         """y of the front of the muscular trunk at points."""
         across = np.abs(x - self.at(z, self.x)) / self.at(z, self.width)
-        power, depth = self.at(z, self.power), self.at(z, self.depth)
+        power, depth = self.at(z, self.power) - ROUNDER, self.at(z, self.depth)
         return np.asarray(self.at(z, self.back) - depth * (1 + (1 - np.minimum(across, 0.98) ** power) ** (1 / power)))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicHermiteSpline
 from torch import Tensor
 
 from numbering.phantom.scene.grid import Array, Bounds
@@ -21,7 +22,7 @@ class Tube:
     path: Array
     radius: Array
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """The path's box, the radius and 3 mm."""
         reach = self.radius[:, None] + 3
@@ -47,13 +48,11 @@ def tube(label: int, path: ArrayLike, radius: ArrayLike, step_mm: float = 8.0) -
     """A smooth tube through knots ``(k, 3)`` with one radius or ``(k,)`` of them."""
     knots = np.asarray(path, float)
     radii = np.broadcast_to(np.asarray(radius, float), len(knots))
+    apart = np.append(True, np.linalg.norm(np.diff(knots, axis=0), axis=1) > 0.1)
+    knots, radii = knots[apart], radii[apart]
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
     at = np.linspace(0, length[-1], max(2, round(length[-1] / step_mm) + 1))
-    smooth = (
-        CubicSpline(length, knots)(at)
-        if len(knots) > 2
-        else knots[0] + at[:, None] / length[-1] * (knots[1] - knots[0])
-    )
+    smooth = CubicHermiteSpline(length, knots, np.gradient(knots, length, axis=0))(at)
     return Tube(label, np.asarray(smooth), np.interp(at, length, radii))
 
 
