@@ -20,7 +20,7 @@ def bone(drawn: Drawn) -> list[Row]:
     age, hu = np.array([p.age for p in patients]), np.array([p.bone_hu for p in patients])
     rate, start = np.polyfit(age[age >= 30], hu[age >= 30], 1)
     return [
-        normal("L1, HU", "below 30 years", hu[age < 30], 226, 44, 14, "[V]", (0.7, 1.3)),
+        normal("L1, HU", "below 30 years", hu[age < 30], 226, 44, 17, "[V]", (0.7, 1.3)),
         within("L1, HU", "change a year", "-2.5 [V]", float(rate), -2.8, -1.9),
         within("L1, HU", "at 90 years", "89 ± 38 [V]", float(start + 90 * rate), 74, 104, 0),
     ]

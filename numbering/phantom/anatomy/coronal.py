@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-COUPLED_TURN = 0.45
-"""Turn of the apical vertebra per degree of Cobb angle; the bodies turn towards the convex side [M]."""
+COUPLED_TURN = -0.45
+"""Turn of the apical vertebra per degree of Cobb angle [M]: the fronts of the bodies turn towards the convex side, the
+spinous processes towards the concave one."""
 
 
 def curve(rng: np.random.Generator, places: Array, cobb: float, apex: float, half: float) -> tuple[Array, Array]:
     """A bow of this Cobb angle about ``apex``, whose tilt runs like a sine and dies away beyond ``half`` vertebrae
-    with a smaller opposite bow on either side, so that the head stays over the sacrum. Left or right by chance."""
+    with a smaller opposite bow on either side. Left or right by chance."""
     side = rng.choice([-1.0, 1.0])
     phase = (places - apex) / half * np.pi / 2
     near = np.exp(-((places - apex) ** 2) / (2 * (1.35 * half) ** 2))
@@ -42,5 +43,5 @@ def balanced(sideways: Array, rises: Array, offset: float) -> Array:
 
 def usual(rng: np.random.Generator, places: Array) -> tuple[Array, Array]:
     """The small curve that everybody has, and the unevenness of single vertebrae."""
-    sideways, turn = curve(rng, places, abs(float(rng.normal(0, 4.5))), rng.uniform(14, 22), rng.uniform(3.5, 5.5))
+    sideways, turn = curve(rng, places, abs(float(rng.normal(0, 4.9))), rng.uniform(14, 22), rng.uniform(3.5, 5.5))
     return sideways + rng.normal(0, 0.7, len(places)), turn + rng.normal(0, 1.6) + rng.normal(0, 0.9, len(places))

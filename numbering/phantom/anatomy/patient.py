@@ -59,9 +59,9 @@ class Vertebra:
     """One vertebra as sampled.
 
     ``forward``, ``sideways`` and ``turn`` are its lean standing, degrees about the patient's x (front down positive),
-    y (towards the patient's left positive) and z (towards the patient's left positive); `numbering.phantom.pose` takes
-    some lordosis away when the patient lies. ``slip_mm`` is how far it stands in front of the one below; a millimetre
-    either way is usual.
+    y (top towards the patient's left positive) and z (spinous process towards the patient's left, so front towards the
+    right, positive); `numbering.phantom.pose` takes some lordosis away when the patient lies. ``slip_mm`` is how far it
+    stands in front of the one below; a millimetre either way is usual.
     """
 
     level: Level

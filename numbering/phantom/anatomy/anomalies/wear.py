@@ -126,7 +126,7 @@ def osteophytes(patient: Patient, rng: np.random.Generator) -> Patient:
 
 def scoliosis(patient: Patient, rng: np.random.Generator) -> Patient:
     """A curve of 12° and more standing: lumbar and short in older people, thoracic and long in the young."""
-    cobb = float(min(12 + rng.exponential(2.4), 30))
+    cobb = float(min(12.5 + rng.exponential(2.8), 30))
     return _curved(patient, rng, cobb)
 
 
@@ -142,18 +142,24 @@ def _curved(patient: Patient, rng: np.random.Generator, cobb: float) -> Patient:
         if degenerative
         else (rng.uniform(14, 20), rng.uniform(3.2, 4.5))
     )
-    sideways, turn = coronal.curve(rng, places(patient), cobb, float(apex), float(half))
-    sideways = sideways + np.array([vertebra.sideways for vertebra in patient.vertebrae])
+    bow, turn = coronal.curve(rng, places(patient), cobb, float(apex), float(half))
+    offset = float(rng.normal(0, 9))
+    leans = _allowed(patient, bow, offset)
+    leans = _allowed(patient, bow * float(np.clip(cobb / np.ptp(leans[5:]), 0.7, 1.6)), offset)
+    vertebrae = (
+        replace(v, sideways=float(lean), turn=v.turn + float(more))
+        for v, lean, more in zip(patient.vertebrae, leans, turn, strict=True)
+    )
+    return replace(patient, vertebrae=tuple(vertebrae))
+
+
+def _allowed(patient: Patient, bow: np.ndarray, offset: float) -> np.ndarray:
+    """Leans ``(n,)`` of a bow in the place of the small curve that everybody has, as far as discs allow, in balance."""
     discs = np.array([(v.disc.height_anterior + v.disc.height_posterior) / 2 for v in patient.vertebrae])
     widths = np.array([max(v.size.lower_width, v.size.upper_width) for v in patient.vertebrae])
     bodies = np.array([v.size.height for v in patient.vertebrae])
-    allowed = coronal.within_discs(sideways, discs, widths)
-    allowed = coronal.balanced(allowed, discs + bodies, float(rng.normal(0, 9)))
-    vertebrae = (
-        replace(v, sideways=float(lean), turn=v.turn + float(more))
-        for v, lean, more in zip(patient.vertebrae, allowed, turn, strict=True)
-    )
-    return replace(patient, vertebrae=tuple(vertebrae))
+    uneven = 0.35 * np.array([vertebra.sideways for vertebra in patient.vertebrae])
+    return coronal.balanced(coronal.within_discs(bow + uneven, discs, widths), discs + bodies, offset)
 
 
 def hemivertebra(patient: Patient, rng: np.random.Generator) -> Patient:
