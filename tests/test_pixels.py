@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from numbering.dicom.pixels import radiographs
@@ -170,6 +171,17 @@ def test_truncated_compressed_pixels_are_refused(tmp_path: Path, syntax: str) ->
     ds.PixelData = whole[: len(whole) // 4 * 2]
     ds.save_as(tmp_path / "cut.dcm")
     refusal(tmp_path / "cut.dcm")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_fewer_compressed_frames_than_the_header_promises_are_refused(tmp_path: Path) -> None:
+    frames = np.stack([uneven(31, 17)] * 3)
+    ds = dcmread(make_film(tmp_path / "film.dcm", sop_uid="1.2.3", pixels=frames))
+    ds.compress(RLELossless, generate_instance_uid=False)
+    first = next(generate_frames(ds.PixelData, number_of_frames=3))
+    ds.PixelData = encapsulate([first], has_bot=False)
+    ds.save_as(tmp_path / "fewer.dcm")
+    refusal(tmp_path / "fewer.dcm")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ BROKEN_DICOM: tuple[type[Exception], ...] = (
     NotImplementedError,
     OSError,  # also for an item that ends too early, in memory
     RuntimeError,
+    StopIteration,  # encapsulated pixel data with fewer frames than it promises
     TypeError,
     ValueError,
     struct.error,
