@@ -26,7 +26,7 @@ def abdomen(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
         Both(Label.SPLEEN, [_spleen(site, dome, rng), *under]),
         *_stomach(site, dome, under, rng),
         *_pancreas(site),
-        _bladder(site, rng),
+        Both(Label.BLADDER, [_bladder(site, rng), Shifted(0, inside, -1.5)]),
     ]
 
 

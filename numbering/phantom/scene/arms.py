@@ -1,4 +1,4 @@
-"""Arms that lie along the trunk, as of a patient who cannot raise them."""
+"""Arms that hang along the trunk, around the upper arms of the skeleton."""
 
 from __future__ import annotations
 
@@ -11,21 +11,16 @@ from numbering.phantom.scene.tube import Tube, pieces, tube
 
 
 def arms(site: Site) -> list[Structure]:
-    """Both arms along the trunk, flesh and bone."""
-    trunk, scale, found = site.trunk, site.scale, list[Structure]()
+    """Skin, fat and flesh of both arms down to the wrists, and one bone for the two of the forearm."""
+    scale, found = site.scale, list[Structure]()
+    fat = 0.35 * site.soft.subcutaneous_mm
+    shoulder = site.skeleton.at(9.2)
     for side in SIDES:
-        path = []
-        for at, lift in ((9.6, -18.0), (12, 22.0), (16, 34.0), (20.5, 34.0), (25, 36.0)):
-            z = site.z(at) if at < 24.5 else -20 * scale
-            reach = float(trunk.at(z, trunk.width) + trunk.at(z, trunk.side_fat))
-            path.append(
-                [float(trunk.at(z, trunk.x)) + side * (reach + lift * scale), float(trunk.at(z, trunk.middle[:, 1])), z]
-            )
-        fat = 0.35 * site.soft.subcutaneous_mm
-        flesh = np.array([48, 44, 40, 36, 27]) * scale
-        whole = tube(Label.ARM, path, flesh, step_mm=30)
-        skin = [Tube(Label.SKIN, part.path, part.radius + fat + 1.5) for part in pieces(whole, 4)]
-        layer = [Tube(Label.FAT, part.path, part.radius + fat) for part in pieces(whole, 4)]
-        bone = tube(Label.HUMERUS, path, np.array([22, 12, 11, 16, 8]) * scale, step_mm=20)
-        found += [*skin, *layer, *pieces(whole, 4), *pieces(bone, 4)]
+        path = np.array([(180, -8, 10), (194, -10, -45), (201, -12, -150), (206, -14, -270), (204, -30, -430)])
+        knots = shoulder + path * np.array([side, 1, 1]) * scale
+        flesh = pieces(tube(Label.ARM, knots, np.array([44, 46, 42, 40, 27]) * scale, step_mm=30), 4)
+        found += [Tube(Label.SKIN, part.path, part.radius + fat + 1.5) for part in flesh]
+        found += [Tube(Label.FAT, part.path, part.radius + fat) for part in flesh]
+        found += flesh
+        found += pieces(tube(Label.HUMERUS, knots[2:], np.array([13, 17, 9]) * scale, step_mm=25), 4)
     return found

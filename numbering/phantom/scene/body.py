@@ -59,7 +59,7 @@ def _wall_mm(site: Site) -> Array:
     belly = np.where(SIN < 0, np.maximum(rectus, flank) + 2.0, behind) * site.scale
     chest = np.where(SIN < 0, 14.0, np.clip((across - 0.3) / 0.4, 0, 1) * 14 + 2.0) * site.scale
     pelvis = np.where(SIN < 0, 12.0 + 60 * across**3, 20 + 60 * across**2) * site.scale
-    belly *= float(np.clip(np.sqrt(site.soft.psoas_cm2[2] / (8.5 * site.scale**2)), 0.6, 1.35))
+    belly *= float(np.clip(np.sqrt(site.soft.psoas_cm2[2] / (8.5 * site.scale**2)), 0.6, 1.15))
     z, scale = site.trunk.z, site.scale
     upper = np.interp(z, [site.z(19), site.z(17)], [0, 1])[:, None]
     lower = np.interp(z, [-110 * scale, -70 * scale], [1, 0])[:, None]

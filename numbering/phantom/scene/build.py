@@ -12,6 +12,7 @@ from numbering.phantom.scene.combine import overlaps
 from numbering.phantom.scene.diaphragm import Dome, crura
 from numbering.phantom.scene.grid import Bounds
 from numbering.phantom.scene.kidneys import kidneys
+from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.muscles import muscles
 from numbering.phantom.scene.site import Site
 from numbering.phantom.scene.structure import Structure
@@ -28,7 +29,7 @@ def scene(
     """Every structure of the patient, in painting order: body, muscles, organs, vessels, discs, canal, bones, hardware.
 
     ``seed`` draws what the anatomy leaves open (loops of bowel, bumps of organs). Structures outside ``region`` are
-    left out; those inside are the same as without it.
+    left out; those inside are the same as without it. Without ``arms`` they are raised out of the field of view.
     """
     site = Site(skeleton, seed)
     dome, inside = Dome(site), cavity(site)
@@ -47,7 +48,8 @@ def scene(
         *bones(skeleton, source),
         *hardware(skeleton),
     ]
-    return [structure for structure in found if overlaps(structure.bounds, region)]
+    kept = (structure for structure in found if arms or structure.label != Label.HUMERUS)
+    return [structure for structure in kept if overlaps(structure.bounds, region)]
 
 
 def bones(skeleton: Skeleton, source: ShapeSource) -> list[Structure]:

@@ -96,6 +96,7 @@ def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
 
     beside, behind = along(course.beside) * site.scale, along(course.behind) * site.scale
     centre = site.beside(z, side * beside, behind)
+    centre[:, 1] = np.maximum(centre[:, 1], site.trunk.front(centre[:, 0], z) + 24 * site.scale)
     turn = along(course.turn) * side
     shape = superellipse(np.sqrt(along(course.longer)), 1 / np.sqrt(along(course.longer)), 2.2, turn)
     point = ANGLES - np.radians(90 + side * (turn * side + 30))[:, None]
@@ -186,19 +187,13 @@ def _iliacus(site: Site, side: int) -> Course:
         thick = 2.2 * np.sqrt(area * size * 100 / np.pi / 4.5)
         inwards = np.array([along[1], -along[0]]) * side
         x, y = line[len(line) // 2] + inwards * (0.5 * thick + 4) * np.sign(inwards[0] * -side) - site.spine(z)
-        rows.append(
-            (
-                z,
-                side * x / site.scale,
-                y / site.scale,
-                4.5,
-                np.degrees(np.arctan2(along[1], along[0] * side)),
-                area * size,
-            )
-        )
+        turn = np.degrees(np.arctan2(along[1], along[0] * side))
+        rows.append((z, side * x / site.scale, y / site.scale, 4.5, turn, area * size))
     rows += [(-80 * site.scale, 86, -70, 2.0, -50, 8 * size), (-115 * site.scale, 97, -86, 1.3, -40, 3 * size)]
-    z, *columns = (tuple(float(value) for value in column) for column in zip(*rows, strict=True))
-    return Course(z, *columns[:4], (0.0,) * len(rows), columns[4], heights=True)
+    heights, beside, behind, longer, turns, areas = (
+        tuple(float(value) for value in column) for column in zip(*rows, strict=True)
+    )
+    return Course(heights, beside, behind, longer, turns, (0.0,) * len(rows), areas, heights=True)
 
 
 def _own(site: Site, x: Array, y: Array, z: Array) -> tuple[Array, Array]:

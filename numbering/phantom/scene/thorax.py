@@ -13,7 +13,7 @@ from numbering.phantom.scene.outline import superellipse
 from numbering.phantom.scene.site import SIDES, Site
 from numbering.phantom.scene.stack import Stack, stack
 from numbering.phantom.scene.structure import Structure
-from numbering.phantom.scene.tube import pieces, tube
+from numbering.phantom.scene.tube import Tube, pieces, tube
 
 _PART = 20
 DIAPHRAGM_MM = 3.5
@@ -32,7 +32,15 @@ def thorax(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     vessels: list[Structure] = []
     for branch in _branches(site, rng):
         vessels.append(kept_within(branch, lung))
-    return [_neck(site), lung, *vessels, heart, *_great_vessels(site), *_oesophagus(site), *_airway(site)]
+    return [
+        _neck(site),
+        lung,
+        *vessels,
+        Both(Label.HEART, [heart, Shifted(0, inside, -2.0)]),
+        *_great_vessels(site),
+        *_oesophagus(site),
+        *_airway(site),
+    ]
 
 
 def _mediastinum(site: Site) -> Stack:
@@ -123,9 +131,9 @@ def _airway(site: Site) -> list[Structure]:
     return [*found]
 
 
-def _branches(site: Site, rng: np.random.Generator) -> list[Structure]:
+def _branches(site: Site, rng: np.random.Generator) -> list[Tube]:
     """Vessels of the lungs, from both hila outwards."""
-    found: list[Structure] = []
+    found: list[Tube] = []
     z = site.z(13.3)
     x, y = site.spine(z)
     for side in SIDES:

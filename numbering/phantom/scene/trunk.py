@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from numbering.phantom.pose import Skeleton
+from numbering.phantom.scene.envelope import envelope
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.outline import halves, superellipse
 
@@ -40,6 +42,7 @@ _ROWS = np.array(
 )
 _AT = _ROWS[:, 0]
 WAIST = 22.0
+_ROW_MM = 8.0
 ROUNDER = 0.2
 """How much less angular the front of the trunk is than its back."""
 _USUAL_BACK_CM2 = 22.0
@@ -64,24 +67,28 @@ class Trunk:
     front_fat: Array
     back_fat: Array
     power: Array
+    bones: Array
+    """Radii ``(n, DIRECTIONS)`` that ribs and iliac wings need at least."""
 
     @property
     def middle(self) -> Array:
         """x and y about which the outlines are drawn ``(n, 2)``."""
         return np.stack([self.x, self.back - self.depth], 1)
 
-    def muscle(self, inset_mm: float = 0.0) -> Array:
-        """Radii of the muscular trunk ``(n, directions)``, less an inset."""
-        wide, deep = self.width - inset_mm, self.depth - inset_mm
-        return halves(superellipse(wide, deep, self.power - ROUNDER), superellipse(wide, deep, self.power))
+    def muscle(self) -> Array:
+        """Radii of the muscular trunk ``(n, DIRECTIONS)``."""
+        front = superellipse(self.width, self.depth, self.power - ROUNDER)
+        return np.maximum(halves(front, superellipse(self.width, self.depth, self.power)), self.bones)
 
     def skin(self) -> Array:
         """Radii of the body's outline."""
         wide = self.width + self.side_fat
-        return halves(
+        outline = halves(
             superellipse(wide, self.depth + self.front_fat, self.power - ROUNDER),
             superellipse(wide, self.depth + self.back_fat, self.power),
         )
+        fat = superellipse(self.side_fat, (self.front_fat + self.back_fat) / 2, 2.0)
+        return np.maximum(outline, self.bones + np.maximum(0.7 * fat, 4.0) * (self.bones > 0))
 
     def at(self, z: Array | float, values: Array) -> Array:
         """One of the sizes at other heights."""
@@ -120,18 +127,14 @@ def trunk(skeleton: Skeleton) -> Trunk:
     spine_x, spine_y = _midline(skeleton, z)
     lumbar = np.interp(reference, [14, 19, 24, 26], [0.3, 1, 1, 0.4])
     muscular = (soft.erector_cm2[2] + soft.multifidus_cm2[2]) / (_USUAL_BACK_CM2 * scale**2)
-    thicker = 30 * scale * (np.sqrt(np.clip(muscular, 0.3, 2.5)) - 1) * lumbar
-    return Trunk(
-        z=z,
-        x=spine_x * 0.6,
-        back=spine_y + rows[:, 3] * scale + thicker,
-        width=width,
-        depth=depth,
-        side_fat=fat * rows[:, 4],
-        front_fat=fat * rows[:, 5],
-        back_fat=fat * rows[:, 6],
-        power=rows[:, 7],
+    thicker = 36 * scale * (np.sqrt(np.clip(muscular, 0.3, 2.5)) - 1) * lumbar
+    knots = np.stack(
+        [spine_x * 0.6, spine_y + rows[:, 3] * scale + thicker, width, depth, *(fat * rows[:, 4:7].T), rows[:, 7]], 1
     )
+    fine = np.linspace(z[0], z[-1], round((z[-1] - z[0]) / _ROW_MM) + 1)
+    x, back, width, depth, side, front, behind, power = PchipInterpolator(z, knots)(fine).T
+    middle = np.stack([x, back - depth], 1)
+    return Trunk(fine, x, back, width, depth, side, front, behind, power, envelope(skeleton, fine, middle))
 
 
 def _midline(skeleton: Skeleton, z: Array) -> tuple[Array, Array]:

@@ -58,9 +58,11 @@ def _iliac(site: Site, rng: np.random.Generator) -> list[Tube]:
             split = np.array([side * 38, -26 + shift, -12 + rng.normal(0, 4)]) * scale
             inner = np.array([side * 52, 8 + shift, -62]) * scale
             outer = [
-                np.array([side * x, y + shift, z]) * scale
-                for x, y, z in ((52, -48, -48), (72, -82, -95), (84, -98, -128))
+                np.array(at) * scale
+                for at in ((side * 52, -48 + shift, -48), (side * 72, -82, -95), (side * 84, -98, -128))
             ]
+            for at in outer:
+                at[1] = max(at[1], float(site.trunk.front(at[0], at[2])) + 16 * scale)
             common = tube(
                 Label.ILIAC_VESSELS, [label_start, (label_start + split) / 2 + [0, -4, 2], split], radius * scale
             )
