@@ -75,6 +75,8 @@ class Blocks:
         index = self._lattice(ranges).long()
         blocks = (index[0] * int(self.count[1]) + index[1]) * int(self.count[2]) + index[2]
         blocks = blocks[self.open[blocks]]
+        if len(blocks) == 0:
+            return None
         middle = self._origin(blocks) + self._linear @ self._tensor((self.size - 1) / 2)[:, None]
         reach = SLACK * self._radius + edge_mm
         found = [
