@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from numbering.phantom.imaging.mr import coil
 from numbering.phantom.imaging.mr.appearance import Appearance
 from numbering.phantom.imaging.mr.excitation import Band, crosstalk, moving_with_breath
 from numbering.phantom.imaging.mr.form import Field, form
-from numbering.phantom.imaging.mr.lattice import folded, mid_slice, painted_grid
+from numbering.phantom.imaging.mr.lattice import faded, folded, mid_slice, painted_grid
 from numbering.phantom.imaging.mr.levels import DiscPlace, SliceLevel, discs, level_of
 from numbering.phantom.imaging.mr.planes import Planned, plan, single
 from numbering.phantom.imaging.mr.protocol import Protocol
@@ -96,7 +95,7 @@ class _Scanner:
         device: torch.device | str,
     ) -> None:
         self._skeleton, self._structures, self._protocol, self._device = skeleton, structures, protocol, device
-        self._appearance = Appearance(skeleton, protocol, skeleton.patient.seed, device)
+        self._appearance = Appearance(skeleton, protocol, skeleton.patient.seed)
         self._reference = skeleton.at(22.0) + np.array([0, 25.0, 0])
         self._back = _back_of(structures, float(self._reference[1]))
         self._coil_seed, self._band = int(rng.integers(1 << 31)), Band(rng)
@@ -105,31 +104,28 @@ class _Scanner:
 
     def slice(self, planned: Planned, series: Sequence[Planned], *, labels: bool) -> MrSlice:
         protocol = self._protocol
-        field, sensitivity = self._excited(planned, series)
-        image = form(field, protocol, self._appearance.brightest, self._rng)
-        even = functional.interpolate(sensitivity[None, None], size=image.shape, mode="bilinear")[0, 0]
-        image = image / even.clamp(min=0.03) ** protocol.normalised
+        image = form(self._excited(planned, series), protocol, self._appearance.brightest, self._rng)
+        image = image / self._sensitivity(planned.grid).clamp(min=0.03) ** protocol.normalised
         image = self._randomised(image, planned.grid)
         pixels = (image * self._scale).round().clamp(0, STORED_MOST).to(torch.int32).cpu().numpy().astype(np.uint16)
         drawn = label_volume(self._structures, planned.grid, self._device)[0].cpu().numpy() if labels else None
         return MrSlice(planned, pixels, level_of(self._skeleton, planned.centre, planned.normal), drawn)
 
-    def _excited(self, planned: Planned, series: Sequence[Planned]) -> tuple[Field, Tensor]:
-        """Painted, saturated, folded, and weighted by the coil; and the coil's field over the field of view."""
-        grid, inside, period = painted_grid(planned.grid, self._protocol)
+    def _excited(self, planned: Planned, series: Sequence[Planned]) -> Field:
+        """Painted, saturated, weighted by the coil, and folded."""
+        protocol = self._protocol
+        grid = painted_grid(planned.grid, protocol)
         water, fat = self._painted(grid)
-        middle = Grid(mid_slice(grid), (1, *grid.shape[1:]))
+        middle = mid_slice(grid)
         points = middle.points((slice(0, 1), slice(0, grid.shape[1]), slice(0, grid.shape[2])), self._device)[0]
-        kept = self._band.kept(points, self._skeleton, self._protocol) * crosstalk(
-            points, planned, series, self._protocol
-        )
-        rng = np.random.default_rng(self._coil_seed)
-        sensitivity = coil.sensitivity(middle, self._reference, self._back, rng).to(self._device)
+        weight = self._band.kept(points, self._skeleton, protocol) * crosstalk(points, planned, series, protocol)
+        weight = weight * self._sensitivity(middle) * faded(protocol, self._device)
         moving = moving_with_breath(points, self._skeleton)
-        axis = 0 if self._protocol.readout == "row" else 1
-        weight = kept * sensitivity
-        arrays = [folded(one, axis, period) for one in (water * weight, fat * weight, moving)]
-        return Field(*arrays), sensitivity[inside]
+        return Field(*(folded(one, protocol) for one in (water * weight, fat * weight, moving)))
+
+    def _sensitivity(self, grid: Grid) -> Tensor:
+        rng = np.random.default_rng(self._coil_seed)
+        return coil.sensitivity(grid, self._reference, self._back, rng).to(self._device)
 
     def _painted(self, grid: Grid) -> tuple[Tensor, Tensor]:
         volume = paint(self._structures, grid, self._appearance, self._appearance.background, self._device)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from numbering.phantom.imaging.mr.lattice import Side, sides
 from numbering.phantom.imaging.mr.protocol import Protocol
 
 
@@ -15,8 +16,7 @@ from numbering.phantom.imaging.mr.protocol import Protocol
 class Field:
     """What the scanner excites in one slice, ``(rows, columns)`` each, weighted by the coil's sensitivity.
 
-    It covers the field of view once along readout and ``1 + oversampling`` times along phase encoding; what lay beyond
-    is folded in already.
+    It covers one period of each side (`numbering.phantom.imaging.mr.lattice`); what lay beyond is folded in already.
     """
 
     water: Tensor
@@ -27,26 +27,27 @@ class Field:
 
 def form(field: Field, protocol: Protocol, reference: float, rng: np.random.Generator) -> Tensor:
     """Magnitude image ``(rows, columns)`` of `Protocol.size`; noise is set against the ``reference`` signal."""
-    phase_axis = 0 if protocol.readout == "row" else 1
+    turned = protocol.readout == "column"
     arrays = (field.water, field.fat, field.moving)
-    water, fat, moving = ((one if phase_axis == 0 else one.T) for one in arrays)
-    spectrum = _encoded(water, fat, moving, protocol, rng)
-    lines, samples = _acquired(protocol)
-    kept = _centre(spectrum, lines, samples)
-    kept = kept * _taper(lines, protocol.tukey)[:, None] * _taper(samples, protocol.tukey)[None]
-    kept = kept / (water.shape[0] * water.shape[1])
-    sigma = reference / protocol.signal_to_noise / np.sqrt(lines * samples)
-    noise = rng.normal(0, sigma, (2, lines, samples)).astype(np.float32)
-    kept = kept + torch.complex(*(torch.as_tensor(part, device=kept.device) for part in noise))
-    image = _reconstructed(kept, protocol)
-    return image if phase_axis == 0 else image.T
+    water, fat, moving = ((one.T if turned else one) for one in arrays)
+    phase, readout = sides(protocol)[::-1] if turned else sides(protocol)
+    spectrum = _centre(_encoded(water, fat, moving, protocol, readout, rng), phase.acquired, readout.acquired)
+    spectrum = spectrum * _taper(phase.acquired, protocol.tukey)[:, None] * _taper(readout.acquired, protocol.tukey)
+    spectrum = spectrum / (phase.period * readout.period)
+    sigma = reference / protocol.signal_to_noise / np.sqrt(phase.acquired * readout.acquired)
+    noise = rng.normal(0, sigma, (2, *spectrum.shape)).astype(np.float32)
+    spectrum = spectrum + torch.complex(*(torch.as_tensor(part, device=spectrum.device) for part in noise))
+    image = _reconstructed(spectrum, phase, readout)
+    return image.T if turned else image
 
 
-def _encoded(water: Tensor, fat: Tensor, moving: Tensor, protocol: Protocol, rng: np.random.Generator) -> Tensor:
+def _encoded(
+    water: Tensor, fat: Tensor, moving: Tensor, protocol: Protocol, readout: Side, rng: np.random.Generator
+) -> Tensor:
     """k-space ``(phase, readout)``, zero frequency in the middle."""
     lines, samples = water.shape
     # Fat precesses slower, so each of its samples is read as coming from further along the gradient.
-    shift = protocol.fat_shift_pixels * samples / protocol.matrix[0]
+    shift = protocol.fat_shift_pixels * readout.period / readout.acquired
     along = torch.fft.fftfreq(samples, device=water.device)
     ramp = torch.exp(-2j * torch.pi * along * shift)
     still = torch.fft.fft2(water) + torch.fft.fft2(fat) * ramp
@@ -66,15 +67,6 @@ def _breath(lines: int, protocol: Protocol, rng: np.random.Generator) -> Tensor:
     frequency = np.fft.fftfreq(lines)
     factor = weaker * np.exp(-2j * np.pi * frequency * np.fft.ifftshift(displaced))
     return torch.as_tensor(factor.astype(np.complex64))
-
-
-def _acquired(protocol: Protocol) -> tuple[int, int]:
-    """Phase lines (with oversampling) and readout samples that are measured."""
-    samples, lines = protocol.matrix
-    rows, columns = protocol.size
-    phase_share = (rows / columns) if protocol.readout == "row" else (columns / rows)
-    along_phase = lines * min(1.0, phase_share) if phase_share < 1 else lines
-    return max(8, round(along_phase * (1 + protocol.oversampling))), samples
 
 
 def _centre(spectrum: Tensor, lines: int, samples: int) -> Tensor:
@@ -101,11 +93,19 @@ def _taper(count: int, share: float) -> Tensor:
     return torch.as_tensor((0.5 + 0.5 * np.cos(np.pi * edge * 0.9)).astype(np.float32))
 
 
-def _reconstructed(kept: Tensor, protocol: Protocol) -> Tensor:
-    """Zero-filled to the reconstructed matrix; the oversampled rest of the phase direction is thrown away."""
-    rows, columns = protocol.size
-    wide, high = (columns, rows) if protocol.readout == "row" else (rows, columns)
-    full = round(high * (1 + protocol.oversampling))
-    image = torch.fft.ifft2(torch.fft.ifftshift(_centre(kept, full, wide))) * (full * wide)
-    first = (full - high) // 2
-    return image.abs().narrow(0, first, high)
+def _reconstructed(spectrum: Tensor, phase: Side, readout: Side) -> Tensor:
+    """Zero-filled to the reconstructed matrix; the oversampled rest is thrown away."""
+    full = _centre(spectrum, phase.encoded, readout.encoded)
+    full = full * _half_pixel(phase).to(full.device)[:, None] * _half_pixel(readout).to(full.device)
+    image = torch.fft.ifft2(torch.fft.ifftshift(full)) * full.numel()
+    for axis, side in enumerate((phase, readout)):
+        image = image.narrow(axis, (side.encoded - side.shown) // 2, side.shown)
+    return image.abs()
+
+
+def _half_pixel(side: Side) -> Tensor:
+    """Phase that moves pixel centres from those of the painted lattice to those of the image: both sides begin with an
+    edge, not with a centre."""
+    cycles = np.arange(side.encoded) - side.encoded // 2
+    shift = 0.5 / side.encoded - 0.5 / side.period
+    return torch.as_tensor(np.exp(2j * np.pi * cycles * shift).astype(np.complex64))

@@ -45,7 +45,7 @@ FAT = Tissue(0.92, (320, 372), (112, 122))
 WATER = Tissue(1.0, (4000, 4200), (1800, 1600))
 MUSCLE = Tissue(0.62, (900, 1050), (46, 45), fat=0.03)
 MARROW = Tissue(0.72, (560, 640), (58, 55))
-NUCLEUS = Tissue(0.80, (1150, 1350), (130, 130))
+NUCLEUS = Tissue(0.76, (1280, 1420), (130, 130))
 BLACK_NUCLEUS = Tissue(0.62, (820, 920), (56, 54))
 ANNULUS = Tissue(0.52, (760, 860), (46, 46))
 VOID = Tissue(0.0, (1000, 1000), (10, 10))
@@ -84,6 +84,7 @@ _OF_LABEL: dict[int, Tissue] = {
     Label.PULMONARY_VESSELS: BLOOD,
     Label.CALCIFICATION: VOID,
     Label.CORD: CORD,
+    Label.NERVE: CORD,
     Label.THECAL_SAC: WATER,
     Label.EPIDURAL_FAT: Tissue(0.7, (900, 1000), (60, 58), fat=0.9),
     Label.NUCLEUS: NUCLEUS,
