@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate, pad
 
+from numbering.phantom.imaging.ct.cover import covered
 from numbering.phantom.imaging.ct.geometry import heights
 from numbering.phantom.imaging.ct.radon import angles, back_project, filtered, project
 from numbering.phantom.scene.blocks import Blocks
@@ -27,9 +28,9 @@ SPECTRUM = ((0.28, 1.9), (0.46, 1.0), (0.26, 0.62))
 HARDENING = 0.055
 """Share of a bone's squared path that is lost, once water is corrected for."""
 DIRECTIONS = 96
-METAL_DIRECTIONS = 256
+METAL_DIRECTIONS = 480
 METAL_PITCH_MM = 1.0
-PHOTONS = 2.0e5
+PHOTONS = 1.0e6
 """Of a ray in air, for noise of 11 HU."""
 Square = tuple[float, float, float]
 """x and y of a square's middle and half its side."""
@@ -80,7 +81,7 @@ def metal_cover(structures: Sequence[Structure], grid: Grid, device: torch.devic
     for structure in structures:
         if structure.label == Label.METAL:
             for part in blocks.near(structure, edge):
-                cover[part.blocks] = torch.maximum(cover[part.blocks], (0.5 - part.distance / edge).clamp_(0, 1))
+                cover[part.blocks] = torch.maximum(cover[part.blocks], covered(part.distance, edge))
     return blocks.volume(cover)
 
 
@@ -98,7 +99,7 @@ def metal_error(cover: Tensor, behind: Tensor, noise_hu: float, generator: torch
     deviation = (0.5 * (behind + measured).clamp(max=MOST_PATH)).exp() / photons**0.5
     noise = torch.randn(path.shape, generator=generator, device=path.device) * deviation
     # Very few photons: their mean logarithm falls short, and an adaptive filter spreads what is left over neighbours.
-    short = -(behind + measured - MOST_PATH).clamp(min=0) * 0.5
+    short = -(behind + measured - MOST_PATH).clamp(min=0) * 0.3
     return torch.where(shadow, measured - linear + noise + short, 0.0)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from numbering.phantom.anatomy.patient import Patient
+from numbering.phantom.imaging.ct.cover import covered
 from numbering.phantom.imaging.ct.texture import Textures
 from numbering.phantom.pose import Placed, Skeleton
 from numbering.phantom.scene.labels import Label, vertebra_label
@@ -64,6 +65,7 @@ class Bone:
             marrow = self._marrow(label, points)
         else:
             shell, marrow = self._vertebra(placed, distance, points)
+        shell = shell * (0.5 * self.textures.at("lobule", points)[:, 1]).exp().clamp(0.35, 2.2)
         return _mixed(distance, shell, edge_mm, self.cortex_hu, marrow)
 
     def flat(self, label: int, distance: Tensor, edge_mm: float) -> Tensor:
@@ -79,7 +81,8 @@ class Bone:
     def _grain(self, points: Tensor) -> Tensor:
         pair = self.textures.at("grain", points)
         slow = self.textures.at("lobule", points)[:, 1]
-        return 0.28 * pair[:, 0] + 0.16 * slow
+        drift = self.textures.at("organ", points)[:, 0]
+        return 0.30 * pair[:, 0] + 0.10 * slow + 0.08 * drift
 
     def _marrow(self, label: int, points: Tensor) -> Tensor:
         mean = self.patient.bone_hu * MARROW.get(Label(label), 0.8)
@@ -94,6 +97,8 @@ class Bone:
         depth = (size.upper_depth + size.lower_depth) / 4
         slope = (size.height_anterior - size.height_posterior) / (4 * depth)
         half = size.height / 2 - slope * y
+        # Rims of the body, where the ring is, are denser than its middle.
+        rim = torch.sigmoid((distance + 5) / 1.5)
         arch = torch.sigmoid((y - depth - 1.5) / 0.8)
         plate = torch.sigmoid((z.abs() - half + 2.2) / 0.5) * (1 - arch)
         shell = 0.36 + 0.24 * plate + 0.6 * arch
@@ -101,7 +106,7 @@ class Bone:
         under = torch.exp(-(half - z.abs()).clamp(min=0) / 1.6) * (1 - arch)
         vein = torch.exp(-((z / 2.6) ** 2) - ((x / (2.5 + 0.25 * (depth - y).clamp(min=0))) ** 2))
         vein = vein * torch.sigmoid((y - 0.15 * depth) / 2.0) * (1 - arch)
-        marrow = mean * (1 + 0.5 * under + 0.9 * arch) * (1 - 0.7 * vein) + 60 * arch
+        marrow = mean * (0.96 + 0.14 * rim + 0.5 * under + 0.9 * arch) * (1 - 0.7 * vein) + 60 * arch
         return shell, marrow + max(mean, 60) * self._grain(points) * (1 + 0.5 * arch)
 
 
@@ -113,7 +118,7 @@ def _usual(placed: Placed) -> float:
 
 def _mixed(distance: Tensor, shell: Tensor, edge: float, cortex_hu: float, marrow: Tensor) -> Tensor:
     """Mean HU of what lies inside the surface within a pixel ``edge`` wide."""
-    inside = (0.5 - distance / edge).clamp(1e-3, 1)
-    core = (0.5 - (distance + shell) / edge).clamp(0, 1)
+    inside = covered(distance, edge).clamp(min=1e-3)
+    core = covered(distance + shell, edge)
     core = torch.minimum(core, inside)
     return (cortex_hu * (inside - core) + marrow * core) / inside

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from numbering.phantom.imaging.ct.cover import covered
 from numbering.phantom.scene.blocks import Blocks
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.structure import Grid, Structure
@@ -18,6 +19,8 @@ AIR_HU = -1000.0
 SLAB_VOXELS = 12_000_000
 """Painted at a time; bounds the memory."""
 MOST_LAYER_MM = 1.35
+RELIEF_REACH_MM = 2.5
+"""Surfaces are roughened by less than this."""
 
 
 class Shading(Protocol):
@@ -25,6 +28,9 @@ class Shading(Protocol):
 
     def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
         """HU ``(n,)``; distance ``(n,)``, points ``(n, 3)``."""
+
+    def relief(self, label: int, points: Tensor) -> Tensor | None:
+        """How far inwards the surface lies at points ``(n, 3)`` near it, mm; None: as the scene has it."""
 
 
 @dataclass
@@ -44,7 +50,7 @@ def paint(
     device: torch.device | str = "cpu",
     least_edge_mm: float = 0.0,
 ) -> Painted:
-    """Each structure laid over the earlier ones, its edge as wide as a pixel, or as ``least_edge_mm``."""
+    """Each structure laid over the earlier ones, edges as wide as a pixel, or ``least_edge_mm`` if more."""
     blocks, edge = Blocks(grid, device), max(float(grid.spacing[1:].min()), least_edge_mm)
     clear = torch.ones(len(blocks.open), blocks.voxels, device=device)
     hu, metal = torch.zeros_like(clear), None
@@ -53,12 +59,13 @@ def paint(
     for structure in reversed(structures):
         for part in blocks.near(structure, edge):
             before = clear[part.blocks]
-            share = before * (0.5 - part.distance / edge).clamp_(0, 1)
+            rough = _roughened(part.distance, part.points, structure.label, look)
+            share = before * covered(rough, edge)
             seen = share > 0
             if not bool(seen.any()):
                 continue
             at = seen.flatten().nonzero().squeeze(1)
-            distance, points = part.distance.flatten()[at], part.points.reshape(-1, 3)[at]
+            distance, points = rough.flatten()[at], part.points.reshape(-1, 3)[at]
             value = torch.zeros_like(share)
             value.view(-1)[at] = look.hu(structure.label, distance, points, edge) * share.flatten()[at]
             hu[part.blocks] += value
@@ -66,13 +73,24 @@ def paint(
                 metal = torch.zeros_like(hu) if metal is None else metal
                 metal[part.blocks] += share
             still = empty[part.blocks]
-            here = still & (part.distance < 0)
+            here = still & (rough < 0)
             labels[part.blocks] = labels[part.blocks].masked_fill_(here, structure.label)
             empty[part.blocks] = still & ~here
             clear[part.blocks] = before - share
             blocks.open[part.blocks] = (before - share).amax(1) > 1e-3
     hu += clear * AIR_HU
     return Painted(blocks.volume(hu), None if metal is None else blocks.volume(metal), blocks.volume(labels))
+
+
+def _roughened(distance: Tensor, points: Tensor, label: int, look: Shading) -> Tensor:
+    """Distances to a surface that is not quite as smooth as the scene's."""
+    surface = distance.flatten().abs().lt(RELIEF_REACH_MM).nonzero().squeeze(1)
+    relief = look.relief(label, points.reshape(-1, 3)[surface])
+    if relief is None:
+        return distance
+    rough = distance.clone()
+    rough.view(-1)[surface] += relief
+    return rough
 
 
 def thick(

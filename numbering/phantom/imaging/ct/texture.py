@@ -15,7 +15,7 @@ _TURN = torch.tensor([[0.64, 0.60, 0.48], [-0.768, 0.48, 0.424], [0.0, -0.64, 0.
 """Turns the lattices against the image's axes, so that their cells do not show as rows and columns."""
 
 CELLS_MM = {
-    "grain": (0.9, 0.9, 1.3),
+    "grain": (0.75, 0.75, 1.2),
     "strand": (2.2, 2.2, 11.0),
     "lobule": (4.0, 4.0, 4.0),
     "organ": (8.5, 8.5, 8.5),

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from numbering.phantom.imaging.ct.bone import Bone
+from numbering.phantom.imaging.ct.cover import covered
 from numbering.phantom.imaging.ct.texture import Here, Textures, strand, tube
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.labels import Label, is_bone
@@ -82,6 +83,11 @@ OTHER_MUSCLES = frozenset({Label.MUSCLE, Label.ILIACUS_RIGHT, Label.ILIACUS_LEFT
     range(Label.PSOAS_RIGHT, Label.QUADRATUS_LEFT + 1)
 )
 FAT_IN_MUSCLE_HU = -85.0
+SMOOTH = frozenset(
+    {Label.SKIN, Label.METAL, Label.CAGE, Label.TABLE, Label.AORTA, Label.CAVA, Label.ILIAC_VESSELS, Label.BOWEL_GAS,
+     Label.CORD, Label.THECAL_SAC, Label.CALCIFICATION, Label.BLADDER, Label.AIRWAY, Label.PULMONARY_VESSELS}
+)  # fmt: skip
+"""Surfaces that are as even as the scene has them: taut, flowing, or made."""
 TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU = 1.9, 230.0, -945.0
 
 
@@ -112,8 +118,16 @@ class Look:
             return _shelled(distance, edge_mm, TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU)
         special, here = _SPECIAL.get(label), Here(self.textures, points)
         if label in BACK_MUSCLES or label in OTHER_MUSCLES:
-            return self._muscle(label, here)
+            return self._muscle(label, distance, here)
         return special(self, label, distance, here) if special else self._plain(label, here)
+
+    def relief(self, label: int, points: Tensor) -> Tensor | None:
+        """How far inwards the surface lies at points ``(n, 3)`` near it, mm: nothing in a body is quite smooth."""
+        if is_bone(label):
+            return (0.16 * self.textures.at("lobule", points)[:, 0]).clamp(-0.5, 0.5)
+        if label in SMOOTH:
+            return None
+        return (0.55 * self.textures.at("lobule", points)[:, 0]).clamp(-1.4, 1.4)
 
     def flat(self) -> Flat:
         """The same tissues without texture."""
@@ -134,7 +148,7 @@ class Look:
             found += tissue.fine * here("lobule")[:, 1]
         return found
 
-    def _muscle(self, label: int, here: Here) -> Tensor:
+    def _muscle(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Bundles along the body, with streaks of fat; the back has the most, and nearest to the spine."""
         share = self.skeleton.patient.soft.muscle_fat
         if label in OTHER_MUSCLES:
@@ -145,6 +159,10 @@ class Look:
         slow = here("organ")[:, 1]
         limit = float(torch.special.ndtri(torch.tensor(min(max(0.8 * share + 0.012, 0.012), 0.9))))
         fat = torch.sigmoid((limit - 0.8 * pair[:, 0] - 0.6 * slow) / 0.22)
+        if label == Label.MUSCLE:  # planes of fat between the layers of the wall
+            depth = distance + 1.5 * slow + 2.5 * here("region")[:, 0]
+            planes = torch.exp(-(((depth + 6.5) / 0.8) ** 2)) + torch.exp(-(((depth + 13.5) / 0.7) ** 2))
+            fat = torch.maximum(fat, 0.75 * planes * torch.sigmoid(3 * here("region")[:, 1] - 0.3))
         lean = self.means[Label.MUSCLE] - 25 * share + 3.5 * pair[:, 1] + 2 * slow
         return lean + (FAT_IN_MUSCLE_HU - lean) * fat * (0.75 if share > 0.1 else 0.55)
 
@@ -154,15 +172,25 @@ class Look:
         lobule = here("lobule")
         drift = here("organ")[:, 1]
         septa = strand(lobule, 0.09) * torch.sigmoid(2.5 * drift - 1.0)
-        vessels = tube(here("organ"), 0.10)
+        inner = self._visceral(here.points)
         bright = self.means[Label.CAVA] - plain
-        return plain + 38 * septa + 0.75 * bright * vessels
+        vessels = tube(here("organ"), 0.10) + inner * (tube(here("organ"), 0.19) + 0.8 * tube(lobule, 0.16))
+        haze = 9 * inner * here("region")[:, 1].clamp(min=0)
+        return plain + haze + 38 * septa + 0.8 * bright * vessels.clamp(max=1)
+
+    def _visceral(self, points: Tensor) -> Tensor:
+        """0…1: fat within the trunk's wall, which holds the mesentery's vessels, against that under the skin."""
+        soft = self.skeleton.patient.soft
+        x = points[:, 0] / (0.76 * soft.waist_half_width)
+        y = (points[:, 1] + 45) / (0.7 * soft.waist_half_depth)
+        return torch.sigmoid((1 - torch.hypot(x, y)) / 0.05)
 
     def _vessels_within(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Liver, spleen: portal and hepatic branches, brighter or darker than the organ."""
         plain = self._plain(label, here)
         inside = torch.sigmoid((-distance - 5) / 1.5)
-        branches = tube(here("organ"), 0.16) * inside
+        large = tube(here("region"), 0.11) + tube(here("organ"), 0.26) * torch.sigmoid(2 * here("region")[:, 0])
+        branches = large.clamp(max=1) * inside
         blood = {"native": 40.0, "arterial": 75.0, "portal": 150.0}[self.phase]
         return plain + 0.85 * (blood - plain) * branches
 
@@ -218,7 +246,7 @@ class Look:
         return plain + (-90 - plain) * groove * 0.8
 
     def _arm(self, label: int, distance: Tensor, here: Here) -> Tensor:
-        muscle = self._muscle(label, here)
+        muscle = self._muscle(label, distance, here)
         rim = torch.sigmoid((distance + 6) / 0.8)
         return muscle + (self.means[Label.FAT] - muscle) * rim
 
@@ -238,6 +266,10 @@ class Flat:
             return _shelled(distance, edge_mm, TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU)
         return torch.full_like(distance, look.mean(label))
 
+    def relief(self, label: int, points: Tensor) -> Tensor | None:
+        """None: as the scene has it."""
+        return None
+
 
 _SPECIAL: dict[int, Callable[[Look, int, Tensor, Here], Tensor]] = {
     Label.FAT: Look._fat,
@@ -255,6 +287,6 @@ _SPECIAL: dict[int, Callable[[Look, int, Tensor, Here], Tensor]] = {
 
 
 def _shelled(distance: Tensor, edge: float, shell: float, shell_hu: float, core_hu: float) -> Tensor:
-    inside = (0.5 - distance / edge).clamp(1e-3, 1)
-    core = torch.minimum((0.5 - (distance + shell) / edge).clamp(0, 1), inside)
+    inside = covered(distance, edge).clamp(min=1e-3)
+    core = torch.minimum(covered(distance + shell, edge), inside)
     return (shell_hu * (inside - core) + core_hu * core) / inside
