@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.latency import new_study
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
-from numbering.phantom.old.generate import generate
+from numbering.phantom.generate import generate
 from tests.archive import free_port
 from tests.service import RunningNode, running_node
 
@@ -123,7 +123,7 @@ def main() -> None:
     count = parser.parse_args().films
     with tempfile.TemporaryDirectory(prefix="numbering-footprint-") as name:
         folder = Path(name)
-        (patient,) = generate(folder / "phantom", seed=SEED, count=1, views=("ap",))
+        (patient,) = generate(folder / "phantom", seed=SEED, count=1, field_of_view="whole-spine", anomaly="none")
         (simulated,) = patient.rglob("*.dcm")
         films = [new_study(simulated, folder) for _ in range(count + 1)]
         with running_node(folder / "node", quiet_seconds=0.5, port=free_port(), web_port=free_port()) as node:

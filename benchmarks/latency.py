@@ -35,7 +35,7 @@ from sqlalchemy import select
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
 from numbering.jobs.models import InstanceRow, Job, ObjectRow
 from numbering.jobs.store import connect, reading
-from numbering.phantom.old.generate import generate
+from numbering.phantom.generate import generate
 from numbering.pipelines import card_named
 from numbering.weights import registry
 from tests.archive import Archive, free_port, running_archive
@@ -127,7 +127,7 @@ def milliseconds(seconds: list[float]) -> dict[str, float]:
 
 def through_the_node(films: int, quiet_seconds: float, threads: int, folder: Path) -> dict[str, Any]:
     """The first part: figures of a node's passages."""
-    (patient,) = generate(folder / "phantom", seed=SEED, count=1, field_of_view="lumbar")
+    (patient,) = generate(folder / "phantom", seed=SEED, count=1, anomaly="none")
     (film,) = patient.rglob("*.dcm")
     (folder / "films").mkdir()
     port = free_port()

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from numbering.geometry import intersection_over_union
-from numbering.phantom.old.generate import generate
+from numbering.phantom.generate import generate
 from numbering.pipelines.ap_xray.cases import Case, cases
 from numbering.pipelines.ap_xray.detector import Detector, OpenVinoNetwork, TorchNetwork
 from numbering.pipelines.ap_xray.pipeline import ApXray
@@ -34,7 +34,7 @@ SEED = 500
 def films(data: Path | None, count: int, folder: Path) -> list[Case]:
     """The films to compare on."""
     if data is None:
-        generate(folder, seed=SEED, count=count, field_of_view="lumbar")
+        generate(folder, seed=SEED, count=count, anomaly="none")
         return list(cases(folder, "phantom"))
     chosen = [case for case in cases(data, "aasce", "test", crops=1) if case.view != "without L5"]
     return chosen[:count]

@@ -41,7 +41,7 @@ from benchmarks.faults.modality import Modality, as_new_study
 from numbering.jobs.models import Delivery, Job
 from numbering.jobs.serve import environment_of
 from numbering.jobs.store import connect, reading
-from numbering.phantom.old.generate import generate
+from numbering.phantom.generate import generate
 from numbering.settings import Settings
 from tests.archive import free_port, running_archive
 
@@ -138,7 +138,7 @@ def windows(measured: list[tuple[float, float]]) -> list[dict[str, float]]:
 
 def films(folder: Path, seed: int) -> list[Dataset]:
     """A few simulated films to send again and again."""
-    patients = generate(folder, seed=seed, count=4, field_of_view="lumbar")
+    patients = generate(folder, seed=seed, count=4, anomaly="none")
     return [dcmread(path) for patient in patients for path in sorted(patient.rglob("*.dcm"))[:1]]
 
 

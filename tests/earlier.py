@@ -11,9 +11,9 @@ from pathlib import Path
 from pydicom import dcmread
 
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
-from numbering.phantom.old.generate import generate
 from numbering.uids import derived_uid
 from tests.archive import Archive, free_port, running_archive
+from tests.phantoms import lumbar_film
 
 OURS = "NUMBERING"
 
@@ -52,9 +52,10 @@ def another_study(film: Path, to: Path, day: str, **elements: object) -> Path:
     return to
 
 
-def smaller(film: Path) -> Path:
-    """The same film with every fourth pixel of every fourth row: what is tested here is not how it looks."""
+def smaller(film: Path, patient_id: str) -> Path:
+    """The film with every fourth pixel of every fourth row, of this patient: what is tested is not how it looks."""
     ds = dcmread(film)
+    ds.PatientID = patient_id
     pixels = ds.pixel_array[::4, ::4]
     ds.Rows, ds.Columns = pixels.shape
     ds.PixelData = pixels.tobytes()
@@ -65,8 +66,8 @@ def smaller(film: Path) -> Path:
 
 def simulated(folder: Path) -> Earlier:
     """The films, written to this folder."""
-    patients = generate(folder / "patients", seed=40, count=2, field_of_view="lumbar")
-    first, second = (smaller(patient / "ap" / "lumbar.dcm") for patient in patients)
+    folder.mkdir(parents=True, exist_ok=True)
+    first = smaller(shutil.copyfile(lumbar_film(), folder / "film.dcm"), "PHANTOM-0040")
     return Earlier(
         current=another_study(first, folder / "current.dcm", "20240610"),
         prior=another_study(first, folder / "prior.dcm", "20230301"),
@@ -79,7 +80,9 @@ def simulated(folder: Path) -> Earlier:
             StudyDescription="Thorax",
             SeriesDescription="Thorax pa",
         ),
-        somebody_else=another_study(second, folder / "somebody_else.dcm", "20230301"),
+        somebody_else=another_study(
+            first, folder / "somebody_else.dcm", "20230301", PatientID="PHANTOM-0041", PatientName="PHANTOM^SEED0041"
+        ),
     )
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numbering.phantom.old.generate import generate
 from numbering.pipelines.ap_xray import films as films_module
 from numbering.pipelines.ap_xray.cases import cases, layout_of
 from numbering.pipelines.ap_xray.dataset import write_yolo
@@ -24,6 +23,7 @@ from numbering.pipelines.ap_xray.films import (
     whole_film,
 )
 from tests.labelled import draw_spine, make_aasce
+from tests.phantoms import lumbar_patient
 
 NAMES = [f"set-01-Jan-2017-{patient} {letter} AP.jpg" for patient in (11, 12, 13, 14) for letter in "AB"]
 
@@ -138,8 +138,7 @@ def test_cases_of_yolo_labels_are_those_of_the_films_they_came_from(aasce: Path,
 
 
 def test_simulated_films_can_train_too(tmp_path: Path) -> None:
-    generate(tmp_path / "phantoms", seed=5, count=1, field_of_view="lumbar")
-    (film,) = read_phantoms(tmp_path / "phantoms")
+    (film,) = read_phantoms(lumbar_patient())
     write_yolo([film], tmp_path / "set", ("L5", "vertebra"), 256, "val", 3, seed=1)
     whole, without, lumbar = (np.loadtxt(tmp_path / "set" / "labels" / "val" / f"0000_{i}.txt") for i in range(3))
     assert (whole[:, 0] == 0).sum() == (lumbar[:, 0] == 0).sum() == 1

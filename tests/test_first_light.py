@@ -11,15 +11,14 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
-from numbering.phantom.old.generate import generate
 from tests.archive import Archive, free_port, running_archive
+from tests.phantoms import lumbar_film
 from tests.service import NODE_AE_TITLE, RunningNode, running_node
 
 REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
 PRESENTATION = "1.2.840.10008.5.1.4.1.1.11.1"
 QUIET_SECONDS = 0.5
 PATIENCE_SECONDS = 90.0
-SEED = 1
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +36,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningNode
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def simulated() -> Path:
     """A simulated lumbar AP film."""
-    (patient,) = generate(tmp_path_factory.mktemp("phantom"), seed=SEED, count=1, views=("ap",), field_of_view="lumbar")
-    (film,) = patient.rglob("*.dcm")
-    return film
+    return lumbar_film()
 
 
 @pytest.fixture

@@ -8,18 +8,17 @@ import pytest
 from typer.testing import CliRunner
 
 from numbering.cli import app
-from numbering.phantom.old.generate import generate
 from numbering.pipelines.loaded import Pipelines
 from numbering.run import run
 from tests.films import SECRETS, make_film
+from tests.phantoms import lumbar_patient
 
 runner = CliRunner()
 
 
 @pytest.fixture(scope="module")
-def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    (folder,) = generate(tmp_path_factory.mktemp("phantom"), seed=1, count=1, field_of_view="lumbar")
-    return folder
+def phantom() -> Path:
+    return lumbar_patient()
 
 
 @pytest.fixture(scope="module")

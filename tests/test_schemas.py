@@ -6,10 +6,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from numbering.phantom.old.generate import generate
 from numbering.report import RunReport
 from numbering.run import Pipelines, run
 from tests.films import make_ct, make_film
+from tests.phantoms import lumbar_patient
 from tests.stub_pipeline import Stub
 
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
@@ -46,8 +46,8 @@ def test_every_series_handed_in_is_printed_with_a_status(printed):
     assert statuses == ["held", "numbered", "unsuitable", "unsuitable"]
 
 
-def test_the_truth_of_a_simulated_patient_is_valid_by_its_schema(tmp_path):
-    [folder] = generate(tmp_path, seed=3, count=1)
+def test_the_truth_of_a_simulated_patient_is_valid_by_its_schema():
+    folder = lumbar_patient()
     truth = json.loads((folder / "truth.json").read_text())
     jsonschema.validate(truth, schema("truth-1"))
     assert any(vertebra["lowest_lumbar"] for vertebra in truth["images"][0]["vertebrae"])

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from numbering.phantom.old.truth import Truth
+from numbering.phantom.truth import Truth
 from numbering.report import RunReport
 from numbering.settings import Settings
 from numbering.web.app import application

@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from numbering.dicom.objects.encode import encode, object_bytes
-from numbering.phantom.old.generate import generate
+from numbering.phantom.generate import generate
 from tests.films import make_ct, make_film, uneven
 from tests.results import numbered, result_of
 from tests.tools import run
@@ -49,10 +49,10 @@ def _sources(film: Path) -> dict[str, Path]:
 
 
 def _simulated(folder: Path) -> Path:
-    """A simulated film with its whole header and every hundredth row and column of its pixels."""
-    (patient,) = generate(folder / "patients", seed=7, count=1, field_of_view="lumbar")
+    """A simulated film with its whole header and every fortieth row and column of its pixels."""
+    (patient,) = generate(folder / "patients", seed=7, count=1, anomaly="none", film_pixels=1024)
     ds = dcmread(next(patient.rglob("*.dcm")))
-    pixels = np.ascontiguousarray(ds.pixel_array[::100, ::100])
+    pixels = np.ascontiguousarray(ds.pixel_array[::40, ::40])
     ds.Rows, ds.Columns = pixels.shape
     ds.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)
     ds.save_as(folder / "simulated.dcm")

@@ -41,6 +41,9 @@ def phantom(
     film_pixels: Annotated[
         int | None, typer.Option(help="Small and coarse films, of so many pixels on the longer side: quicker.")
     ] = None,
+    ct_region: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What a CT scans, like lumbar; by default as clinics do.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Simulated patients as DICOM with exact truth (truth.json, labels.nii.gz) and pictures.
@@ -65,6 +68,7 @@ def phantom(
                 flaws=_names(flaws),
                 device=device,
                 film_pixels=film_pixels,
+                ct_region=ct_region,
                 progress=lambda done, total: progress("", done, total),
             )
     except ValueError as error:

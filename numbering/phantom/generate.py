@@ -8,11 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from numbering.phantom.anatomy import to_json
-from numbering.phantom.anatomy.anomalies import ANOMALIES
+from numbering.phantom.anatomy.anomalies import parse
 from numbering.phantom.anatomy.patient import Patient
 from numbering.phantom.anatomy.sample import sample
 from numbering.phantom.dicom.flaws import FLAWS
 from numbering.phantom.dicom.header import study_uid
+from numbering.phantom.imaging.ct.protocol import EXTENTS
 from numbering.phantom.imaging.film.position import FIELDS_OF_VIEW
 from numbering.phantom.produce.made import Made, View
 from numbering.phantom.produce.stage import Stage, shape_source, stage
@@ -41,18 +42,20 @@ class Order:
     flaws: tuple[str, ...] = ()
     device: str = "cpu"
     film_pixels: int | None = None
+    ct_region: str | None = None
     rendering: tuple[str, ...] = ()
 
     def studies(self, patient: Patient, kinds: Sequence[Kind] = ()) -> tuple[Visit, ...]:
         """The patient's studies in the order of time, of the kinds that the views need unless others are given."""
         name = "" if self.shapes == "procedural" else shape_source(self.shapes).name
         coarse = f"films of {self.film_pixels}" if self.film_pixels else ""
+        region = f"ct of {self.ct_region}" if self.ct_region else ""
         return record(
             patient,
             kinds or [kind for kind in KINDS if kind in {KIND_OF[view] for view in self.views}],
             visits=self.visits,
             style=self.style,
-            rendering=(*(word for word in (name, coarse) if word), *self.rendering),
+            rendering=(*(word for word in (name, coarse, region) if word), *self.rendering),
             flaws=self.flaws,
         )
 
@@ -71,6 +74,7 @@ def generate(
     flaws: Sequence[str] = (),
     device: str = "cpu",
     film_pixels: int | None = None,
+    ct_region: str | None = None,
     rendering: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -79,7 +83,8 @@ def generate(
     A folder that already holds what is asked of the same patient is left alone, so an interrupted run is taken up
     again; the same arguments always give the same bytes on the same device. ``field_of_view`` is one or several of
     `FIELDS_OF_VIEW`, a film each; ``anomaly`` as in `sample`; ``shapes`` as in `shape_source`. ``film_pixels``
-    makes films small and coarse, of so many pixels on the longer side: quicker. ``rendering`` is part of
+    makes films small and coarse, of so many pixels on the longer side: quicker. ``ct_region`` None draws one as clinics
+    scan them, from neck to abdomen. ``rendering`` is part of
     every UID: other words, other studies. ``progress`` is called with the number of series done and of all. Unknown
     names are a ``ValueError`` before anything is written, and so is a folder that holds another patient.
     """
@@ -93,10 +98,12 @@ def generate(
         flaws=tuple(flaws),
         device=device,
         film_pixels=film_pixels,
+        ct_region=ct_region,
         rendering=rendering,
     )
     check_names(order.views, order.fields_of_view, order.anomaly)
     _check("flaw", order.flaws, tuple(FLAWS))
+    _check("region of the CT", () if ct_region is None else (ct_region,), tuple(EXTENTS))
     _check("style", () if style is None else (style,), tuple(STYLES))
     shape_source(order.shapes)
     if count < 0 or seed < 0:
@@ -115,7 +122,7 @@ def check_names(views: Sequence[str], fields_of_view: Sequence[str], anomaly: st
     """``ValueError`` for a view, a field of view or an anomaly that there is none of; it lists those that there are."""
     _check("view", views, VIEWS)
     _check("field of view", fields_of_view, FIELDS_OF_VIEW)
-    _check("anomaly", [] if anomaly is None else anomaly.split("+"), ("none", *ANOMALIES))
+    parse(anomaly)
 
 
 def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:
@@ -155,7 +162,12 @@ def _patient(folder: Path, patient: Patient, order: Order, progress: Progress) -
 def _stage(visit: Visit, order: Order) -> Stage:
     """Kept for the next series of the same study."""
     return stage(
-        visit, shape_source(order.shapes), order.device, film_pixels=order.film_pixels, several=order.visits > 1
+        visit,
+        shape_source(order.shapes),
+        order.device,
+        film_pixels=order.film_pixels,
+        ct_region=order.ct_region,
+        several=order.visits > 1,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from numbering.phantom import preview
 from numbering.phantom.dicom.ct import encode, encode_enhanced, encode_scout, header, instance_uids, scout_header
 from numbering.phantom.dicom.header import SeriesHeader, frame_of_reference_uid, series_uid
 from numbering.phantom.imaging.ct.acquire import acquire
 from numbering.phantom.imaging.ct.nifti import labels_nifti
-from numbering.phantom.imaging.ct.protocol import sample_protocol
+from numbering.phantom.imaging.ct.protocol import Region, sample_protocol
 from numbering.phantom.imaging.ct.scout import Scout, scouts
 from numbering.phantom.imaging.ct.volume import CtVolume
 from numbering.phantom.produce.made import Made
@@ -23,7 +24,7 @@ ENHANCED = 0.1
 def ct_series(stage: Stage) -> Iterator[Made]:
     """Two localizers and one series, as sampled for the visit."""
     visit, rng = stage.visit, stage.rng(0)
-    protocol = sample_protocol(rng)
+    protocol = sample_protocol(rng, cast(Region | None, stage.ct_region))
     enhanced = bool(rng.random() < ENHANCED)
     structures = stage.structures(arms=protocol.arms == "down")
     seed = int(stage.rng(1).integers(1 << 31))

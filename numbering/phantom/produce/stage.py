@@ -26,6 +26,8 @@ class Stage:
     device: str
     film_pixels: int | None
     """Of a film's longer side, computed coarsely; None: full size."""
+    ct_region: str | None
+    """What a CT scans; None: drawn."""
     folder: str
     """Where its files go, below the patient's folder; empty or with a slash at its end."""
 
@@ -38,7 +40,15 @@ class Stage:
         return np.random.default_rng([*self.visit.seed, *series])
 
 
-def stage(visit: Visit, source: ShapeSource, device: str, *, film_pixels: int | None, several: bool) -> Stage:
+def stage(
+    visit: Visit,
+    source: ShapeSource,
+    device: str,
+    *,
+    film_pixels: int | None,
+    ct_region: str | None,
+    several: bool,
+) -> Stage:
     """Set up a study: films standing, CT and MR supine. ``several``: the record has several visits, a folder each."""
     posture: Posture = "standing" if visit.kind == "films" else "supine"
     folder = f"visit-{visit.number}/" if several else ""
@@ -48,6 +58,7 @@ def stage(visit: Visit, source: ShapeSource, device: str, *, film_pixels: int | 
         source=source,
         device=device,
         film_pixels=film_pixels,
+        ct_region=ct_region,
         folder=folder,
     )
 
