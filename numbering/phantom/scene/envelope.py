@@ -29,6 +29,21 @@ def envelope(skeleton: Skeleton, z: Array, middle: Array) -> Array:
     return gaussian_filter1d(gaussian_filter1d(found, 1.2, axis=0), 1.5, axis=1, mode="wrap")
 
 
+def depth_for_ribs(skeleton: Skeleton, z: Array, middle: Array, width: Array) -> Array:
+    """Half depth ``(n,)`` that the front of the trunk needs for the ends of the ribs to lie inside of it; 0 without."""
+    found = np.zeros(len(z))
+    for side in (-1, 1):
+        for placed in skeleton.vertebrae:
+            path = rib_path(skeleton, placed, side)
+            if path is None:
+                continue
+            rows = np.clip(np.round((path[:, 2] - z[0]) / (z[1] - z[0])).astype(int), 0, len(z) - 1)
+            across = np.minimum(np.abs(path[:, 0] - middle[rows, 0]) / width[rows], 0.85)
+            forward = middle[rows, 1] - path[:, 1] + _OVER_RIBS_MM
+            np.maximum.at(found, rows, forward / np.sqrt(1 - across**2.1))
+    return np.asarray(maximum_filter(found, 5, mode="nearest"))
+
+
 def _reach_over(found: Array, points: Array, z: Array, middle: Array, over_mm: float) -> None:
     rows = np.round((points[:, 2] - z[0]) / (z[1] - z[0])).astype(int)
     held = (rows >= 0) & (rows < len(z))

@@ -9,7 +9,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from numbering.phantom.pose import Skeleton
-from numbering.phantom.scene.envelope import envelope
+from numbering.phantom.scene.envelope import depth_for_ribs, envelope
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.outline import halves, superellipse
 
@@ -21,9 +21,9 @@ _ROWS = np.array(
         (-230, 165, 96, 88, 0.9, 0.7, 0.9, 2.2),
         (-170, 168, 98, 94, 1.0, 0.8, 1.0, 2.2),
         (-110, 166, 98, 94, 1.0, 0.9, 1.1, 2.2),
-        (-60, 156, 98, 82, 1.0, 1.1, 1.2, 2.2),
-        (-25, 148, 97, 72, 1.0, 1.2, 1.3, 2.2),
-        (24.9, 142, 96, 63, 1.1, 1.3, 1.4, 2.3),
+        (-60, 156, 98, 90, 1.0, 1.1, 1.2, 2.2),
+        (-25, 148, 97, 77, 1.0, 1.2, 1.3, 2.2),
+        (24.9, 142, 96, 65, 1.1, 1.3, 1.4, 2.3),
         (24, 138, 95, 61, 1.15, 1.3, 1.3, 2.35),
         (23, 133, 94, 62, 1.1, 1.2, 1.1, 2.4),
         (22, 131, 94, 63, 1.0, 1.1, 1.0, 2.45),
@@ -67,6 +67,8 @@ class Trunk:
     front_fat: Array
     back_fat: Array
     power: Array
+    front_depth: Array
+    """What ``depth`` is before the middle: more where the ribs need it."""
     bones: Array
     """Radii ``(n, DIRECTIONS)`` that ribs and iliac wings need at least."""
 
@@ -77,14 +79,14 @@ class Trunk:
 
     def muscle(self) -> Array:
         """Radii of the muscular trunk ``(n, DIRECTIONS)``."""
-        front = superellipse(self.width, self.depth, self.power - ROUNDER)
+        front = superellipse(self.width, self.front_depth, self.power - ROUNDER)
         return np.maximum(halves(front, superellipse(self.width, self.depth, self.power)), self.bones)
 
     def skin(self) -> Array:
         """Radii of the body's outline."""
         wide = self.width + self.side_fat
         outline = halves(
-            superellipse(wide, self.depth + self.front_fat, self.power - ROUNDER),
+            superellipse(wide, self.front_depth + self.front_fat, self.power - ROUNDER),
             superellipse(wide, self.depth + self.back_fat, self.power),
         )
         fat = superellipse(self.side_fat, (self.front_fat + self.back_fat) / 2, 2.0)
@@ -103,8 +105,8 @@ class Trunk:
     def front(self, x: Array | float, z: Array | float) -> Array:
         """y of the front of the muscular trunk at points."""
         across = np.abs(x - self.at(z, self.x)) / self.at(z, self.width)
-        power, depth = self.at(z, self.power) - ROUNDER, self.at(z, self.depth)
-        return np.asarray(self.at(z, self.back) - depth * (1 + (1 - np.minimum(across, 0.98) ** power) ** (1 / power)))
+        power, deep = self.at(z, self.power) - ROUNDER, self.at(z, self.front_depth)
+        return np.asarray(self.at(z, self.middle[:, 1]) - deep * (1 - np.minimum(across, 0.98) ** power) ** (1 / power))
 
 
 def trunk(skeleton: Skeleton) -> Trunk:
@@ -134,7 +136,10 @@ def trunk(skeleton: Skeleton) -> Trunk:
     fine = np.linspace(z[0], z[-1], round((z[-1] - z[0]) / _ROW_MM) + 1)
     x, back, width, depth, side, front, behind, power = PchipInterpolator(z, knots)(fine).T
     middle = np.stack([x, back - depth], 1)
-    return Trunk(fine, x, back, width, depth, side, front, behind, power, envelope(skeleton, fine, middle))
+    front_depth = np.maximum(depth, depth_for_ribs(skeleton, fine, middle, width))
+    front_depth = gaussian_filter1d(front_depth, 20 / _ROW_MM, mode="nearest")
+    bones = envelope(skeleton, fine, middle)
+    return Trunk(fine, x, back, width, depth, side, front, behind, power, front_depth, bones)
 
 
 def _midline(skeleton: Skeleton, z: Array) -> tuple[Array, Array]:
