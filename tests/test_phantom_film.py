@@ -122,7 +122,7 @@ def test_a_thin_shell_keeps_its_weight_whatever_the_step(skeleton: Skeleton) -> 
     ):
         frustum = Frustum(beam, beam.pitch)
         image = torch.zeros(blocked_shape(frustum, blocks))
-        add_excess(ball, frustum, Profile(1.0, 0.1, 0.5, frustum.cell_at(900)), blocks, image)
+        add_excess(ball, frustum, Profile(((0.0, 1.0), (0.5, 0.1)), frustum.cell_at(900)), blocks, image)
         found.append(image)
         x, y = np.rint(beam.project(np.array([ball.centre]))[0]).astype(int)
         assert image[y, x] == pytest.approx(2 * 0.5 + 0.1 * (2 * 21.3 - 1.0), rel=0.02)

@@ -118,7 +118,7 @@ _CORTEX_MM: Mapping[int, float] = {
     Label.HUMERUS: 3.0,
     Label.SKULL: 3.0,
 }
-VERTEBRAL_CORTEX_MM = 0.5
+VERTEBRAL_CORTEX_MM = 0.6
 
 
 def hard(label: int, patient: Patient, cell_mm: float) -> tuple[int, Profile] | None:
@@ -140,12 +140,16 @@ def hard(label: int, patient: Patient, cell_mm: float) -> tuple[int, Profile] | 
         uniform |= {Label.RENAL_PELVIS_RIGHT: (2, 0.25), Label.RENAL_PELVIS_LEFT: (2, 0.25)}
         uniform |= {Label.KIDNEY_RIGHT: (2, 0.02), Label.KIDNEY_LEFT: (2, 0.02)}
     found = uniform.get(Label(label)) if label in Label._value2member_map_ else None
-    return (found[0], Profile(found[1], found[1], 0.0, cell_mm)) if found else None
+    return (found[0], Profile(((0.0, found[1]),), cell_mm)) if found else None
 
 
 def _bone(label: int, patient: Patient, cell_mm: float) -> Profile:
-    """Cortex over marrow. The mineral of marrow is what its HU say, fatty marrow's negative HU given back."""
-    thick = _CORTEX_MM.get(label, VERTEBRAL_CORTEX_MM)
-    density = float(np.clip(0.55 + patient.bone_hu / 400, 0.5, 1.1))
-    marrow = (patient.bone_hu + 60) / CORTEX_HU * (0.7 if label in _CORTEX_MM else 1.0)
-    return Profile(density, marrow, thick, cell_mm)
+    """Cortex, the denser marrow under it, and marrow, whose mineral is what its HU say, fatty marrow's negative HU
+    given back. True cortex is porous: its density is spread over a little more than its thickness."""
+    density = float(np.clip(0.4 + patient.bone_hu / 450, 0.4, 0.85))
+    marrow = (patient.bone_hu + 70) / CORTEX_HU
+    if label in _CORTEX_MM:
+        thick, marrow = _CORTEX_MM[label], 0.7 * marrow
+    else:
+        thick = VERTEBRAL_CORTEX_MM
+    return Profile(((0.0, density), (thick, 1.9 * marrow), (thick + 1.8, marrow)), cell_mm)

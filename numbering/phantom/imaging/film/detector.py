@@ -35,7 +35,7 @@ class Detection:
         return Detection(
             scatter=float(rng.uniform(0.3, 0.75) * (1.4 if lateral else 1.0)),
             scatter_mm=float(rng.uniform(28, 50)),
-            focal_mm=float(rng.uniform(0.10, 0.22)),
+            focal_mm=float(rng.uniform(0.14, 0.34)),
             dose=float(np.exp(rng.normal(0, 0.35)) * (0.8 if lateral else 1.0)),
             noise_mm=float(rng.uniform(0.05, 0.12)),
         )

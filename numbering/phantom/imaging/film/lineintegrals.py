@@ -47,7 +47,18 @@ def integrals(
                 add_excess(structure, frustum, profile, blocks, images[channel])
         for channel, image in images.items():
             total[channel] += enlarged(image, factor, beam.rows, beam.columns)
+    total[2] *= _trabeculae(beam, generator)
     return total
+
+
+def _trabeculae(beam: Beam, generator: torch.Generator) -> Tensor:
+    """Factors about 1 ``(rows, columns)``: no bone is even. The same grain lies over all bones of the film."""
+    factors = torch.ones((beam.rows, beam.columns), device=generator.device)
+    for size_mm, share in ((9.0, 0.07), (3.0, 0.05), (1.1, 0.05)):
+        cell = size_mm / beam.pitch
+        if cell >= 1.5:
+            factors += share * noise_volume((1, beam.rows, beam.columns), (1.0, cell, cell), generator)[0]
+    return factors.clamp_min_(0.3)
 
 
 def _soft(
@@ -85,7 +96,7 @@ def _soft(
 
 def _unsettle(volume: Tensor, voxel: tuple[float, float, float], generator: torch.Generator) -> None:
     """Lets soft tissue and fat change places in uneven tissue: what bowel walls, folds and mesentery do to a film."""
-    for size_mm, share in ((22.0, 0.16), (8.0, 0.20)):
+    for size_mm, share in ((24.0, 0.15), (9.0, 0.11)):
         cells = (max(1.0, size_mm / voxel[0]), max(1.0, size_mm / voxel[1]), max(1.0, size_mm / voxel[2]))
         change = noise_volume(tuple(volume.shape[1:]), cells, generator) * volume[2] * share  # type: ignore[arg-type]
         volume[0] += change

@@ -8,34 +8,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What lies at which depth under a surface: ``shell`` down to ``thickness`` mm, ``core`` below it.
+    """What lies at which depth under a surface.
 
-    ``soft`` is the width in mm over which an edge is spread (a cell's width, against jagged edges).
+    ``layers`` are (depth in mm from which it holds, density), outermost first: cortex, the denser marrow under it,
+    marrow. ``soft`` is the width in mm over which an edge is spread (a cell's width, against jagged edges).
     """
 
-    shell: float
-    core: float
-    thickness: float
+    layers: tuple[tuple[float, float], ...]
     soft: float
+
+    @property
+    def core(self) -> float:
+        """Density deep inside."""
+        return self.layers[-1][1]
+
+    @property
+    def thickness(self) -> float:
+        """Depth below which all is core, mm."""
+        return self.layers[-1][0]
 
     def mean(self, distance: Tensor, next_distance: Tensor) -> Tensor:
         """Mean between pairs of samples; distances in mm, negative inside."""
-        inner, outer = -distance, -next_distance
-        step = outer - inner
+        step = distance - next_distance
         # Where the ray runs along the surface, a difference of two antiderivatives would be all rounding error.
         wide = step.abs().clamp_min(0.02) * step.sign().where(step != 0, step.new_ones(()))
-        middle = (inner + outer) / 2
+        middle = (distance + next_distance) / -2
         return (self._integral(middle + wide / 2) - self._integral(middle - wide / 2)) / wide
 
     def _integral(self, inside: Tensor) -> Tensor:
-        total = self.shell * _ramp(inside, self.soft)
-        if self.core != self.shell:
-            total = total - (self.shell - self.core) * _ramp(inside - self.thickness, self.soft)
+        total, outer = torch.zeros_like(inside), 0.0
+        for depth, density in self.layers:
+            total += (density - outer) * _ramp(inside - depth, self.soft)
+            outer = density
         return total
 
 
@@ -47,4 +57,4 @@ def _ramp(inside: Tensor, soft: float) -> Tensor:
 
 def inside_share(distance: Tensor, next_distance: Tensor, soft: float) -> Tensor:
     """Share 0…1 of the way between two samples that lies inside."""
-    return Profile(1.0, 1.0, 0.0, soft).mean(distance, next_distance)
+    return Profile(((0.0, 1.0),), soft).mean(distance, next_distance)
