@@ -17,7 +17,7 @@ class Band:
     """A saturation band in front of the spine: its place and tilt are the technologist's."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._distance, self._tilt, self._width = rng.uniform(32, 55), rng.normal(0, 0.15), rng.uniform(40, 90)
+        self._distance, self._tilt, self._width = rng.uniform(32, 55), rng.normal(0, 0.15), rng.uniform(70, 130)
         self._soft = rng.uniform(1.5, 5)
 
     def kept(self, points: Tensor, skeleton: Skeleton, protocol: Protocol) -> Tensor:

@@ -1,0 +1,89 @@
+"""Bone and disc: black cortex, marrow that turns to fat with age, nucleus and ring, what wear makes of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from numbering.phantom.imaging.mr.look import Look, Mix
+from numbering.phantom.imaging.mr.tissue import ANNULUS, BLACK_NUCLEUS, NUCLEUS
+from numbering.phantom.pose import Array, Placed
+from numbering.phantom.scene.labels import Label
+from numbering.phantom.scene.structure import Structure
+from numbering.phantom.shapes.discs import Disc
+
+CORTEX_MM = 0.9
+TRABECULAE = 0.80
+"""Share of a bone's inside that is marrow."""
+
+
+def bone(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
+    """Marrow in patches, denser trabeculae under the endplates, and the vein that leaves a body behind."""
+    patient = look.skeleton.patient
+    base = 0.30 + 0.0042 * (patient.age - 20) + (0.04 if patient.sex == "M" and patient.age < 60 else 0.0)
+    lobule, organ, grain = (look.field(name, 0, points) for name in ("lobule", "organ", "grain"))
+    fat = (base + 0.045 * lobule + 0.03 * organ + 0.05 * grain).clamp(0.05, 0.92)
+    marrow = ((-deep - CORTEX_MM + 0.4) / 0.8).clamp(0, 1)
+    density = TRABECULAE * marrow * (1 - 0.12 * torch.exp(deep.clamp(max=0) / 3.0) + grain * 0.06)
+    tint: Tensor = torch.ones_like(deep)
+    placed = look.placed(int(structure.label))
+    if placed is not None:
+        fat = (fat + _fatty_endplates(placed, points)).clamp(0.05, 0.92)
+        vein = _basivertebral(placed, points)
+        density = torch.maximum(density, 0.85 * vein)
+        fat, tint = fat * (1 - 0.75 * vein), tint + 0.9 * vein
+    return density, fat, tint
+
+
+def _own(placed: Placed, points: Tensor) -> Tensor:
+    return (points - _like(placed.frame.centre, points)) @ _like(placed.frame.rotation, points)
+
+
+def _fatty_endplates(placed: Placed, points: Tensor) -> Tensor:
+    """More fat beside a worn disc (Modic type 2), most in front."""
+    own, half = _own(placed, points), placed.vertebra.size.height / 2
+    worn = max(0.0, placed.vertebra.disc.degeneration - 0.55) / 0.45
+    near = torch.exp(-((own[:, 2] + half).clamp(min=0) / 5.0)) * (own[:, 1] < 0.3 * placed.vertebra.size.lower_depth)
+    return 0.3 * worn * near
+
+
+def _basivertebral(placed: Placed, points: Tensor) -> Tensor:
+    """0…1: the wedge of veins that opens in the middle of the body's back wall."""
+    own, size = _own(placed, points), placed.vertebra.size
+    x, y, z = own.unbind(-1)
+    wall = (size.upper_depth + size.lower_depth) / 4
+    into = (wall - y) / (0.42 * 2 * wall)  # 0 at the wall, 1 at its tip
+    open_mm = 3.2 * (1 - into).clamp(0, 1)
+    inside = (open_mm - z.abs()).clamp(0, 1) * (2.2 * open_mm - x.abs()).clamp(0, 1)
+    return inside * (into > -0.25).float() * (into < 1).float()
+
+
+def disc(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
+    """A healthy nucleus is bright, at times with a dark cleft; a worn one is nearly as dark as the ring."""
+    worn, number, own = _wear(look, structure, points)
+    grain, slow = look.field("grain", 0, points), look.field("lobule", 0, points)
+    whole, ring = look.water(Label.NUCLEUS, NUCLEUS), look.water(Label.ANNULUS, ANNULUS)
+    core = whole + (look.water(Label.NUCLEUS, BLACK_NUCLEUS) - whole) * worn**0.7
+    if structure.label == Label.ANNULUS:
+        # The inner ring is half gelatinous, the outermost fibres are black: no line parts ring and nucleus.
+        inner = ((-deep - 0.5) / 6.5).clamp(0, 1)
+        signal = ring * (0.3 + 0.7 * inner) + 0.5 * (core - ring) * inner**2
+        return signal / max(ring, 1e-6) * (1 + 0.08 * slow), 0.0, 1.0
+    chance = look.chance(number)
+    cleft = max(0.0, 0.5 * chance - 0.15) * torch.exp(-((own[:, 2] / (0.9 + chance)) ** 2)) * (1 - worn)
+    near_ring = 0.5 * ((deep + 4.0) / 4.0).clamp(0, 1) ** 2
+    signal = core + (ring - core) * near_ring
+    return signal / max(whole, 1e-6) * (1 - cleft) * (1 + 0.06 * slow + 0.04 * grain), 0.0, 1.0
+
+
+def _wear(look: Look, structure: Structure, points: Tensor) -> tuple[float, int, Tensor]:
+    """Degeneration, a number of its own, and the points in the disc's frame."""
+    if isinstance(structure, Disc):
+        own = (points - _like(structure.frame.centre, points)) @ _like(structure.frame.rotation, points)
+        return structure.degeneration, structure.ordinal, own
+    place = look.nearest_disc(structure)
+    return place.degeneration, 0, (points - _like(place.centre, points)) @ _like(place.axes, points)
+
+
+def _like(values: Array, points: Tensor) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32, device=points.device)
