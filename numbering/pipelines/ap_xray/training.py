@@ -60,22 +60,31 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
     """
     if size not in PLANS:
         raise ValueError(f"unknown size {size!r}: expected {' or '.join(PLANS)}")
-    prepare_ultralytics()
     plan, work = PLANS[size], out.with_suffix("")
+    prepare_ultralytics()
     description = prepare_dataset(data, work, plan, layout, simulated)
+    checkpoint = fit(
+        description, work, plan, resume=resume, start=start, hours=hours, epochs=epochs or plan.epochs, device=device
+    )
+    return to_safetensors(checkpoint, out, plan)
+
+
+def fit(description: Path, work: Path, plan: Plan, *, resume: bool, start: Path | None, hours: float | None,
+        epochs: int, device: str) -> Path:  # fmt: skip
+    """Train on the data set that a ``data.yaml`` describes; the best checkpoint below ``work``. See `train`."""
+    prepare_ultralytics()
     from numbering.pipelines.ap_xray.trainer import Trainer
 
     last = work / "run" / "weights" / "last.pt"
     goes_on = resume and last.exists()
-    length = epochs or plan.epochs
     trainer = Trainer(
         overrides={
             "model": str(last) if goes_on else yaml_name(plan.architecture),
             "resume": str(last) if goes_on else False,
             "data": str(description),
-            "epochs": length,
+            "epochs": epochs,
             "time": hours,
-            "close_mosaic": max(1, length // 2),
+            "close_mosaic": max(1, epochs // 2),
             "batch": plan.batch,
             "nbs": plan.batch,
             "imgsz": plan.image_size,
@@ -95,7 +104,7 @@ def train(data: Path, out: Path, *, size: str = "small", layout: str = "auto", r
     )
     trainer.start = start
     trainer.train()
-    return to_safetensors(Path(trainer.best), out, plan)
+    return Path(trainer.best)
 
 
 def prepare_dataset(data: Path, work: Path, plan: Plan, layout: str, simulated: Path | None = None) -> Path:
@@ -104,7 +113,7 @@ def prepare_dataset(data: Path, work: Path, plan: Plan, layout: str, simulated: 
 
     layout = layout_of(data) if layout == "auto" else layout
     if layout == "yolo":
-        return _describe(data, work / "data.yaml", ("L5",))
+        return describe(data, work / "data.yaml", ("L5",))
     if layout != "aasce":
         raise ValueError(f"cannot train from layout {layout!r}: expected aasce or yolo")
     folder = work / "yolo"
@@ -116,11 +125,11 @@ def prepare_dataset(data: Path, work: Path, plan: Plan, layout: str, simulated: 
         refuse_test_films(training)
         write_yolo(training, folder, plan.classes, plan.image_size, "train", plan.crops_per_film, SEED)
         write_yolo(films_for("val", films), folder, plan.classes, plan.image_size, "val", 3, SEED)
-        _describe(folder, folder / "data.yaml", plan.classes)
+        describe(folder, folder / "data.yaml", plan.classes)
     return folder / "data.yaml"
 
 
-def _describe(folder: Path, path: Path, classes: tuple[str, ...]) -> Path:
+def describe(folder: Path, path: Path, classes: tuple[str, ...]) -> Path:
     """Write ultralytics' description of a YOLO folder (splits in ``images/train`` and ``images/val``)."""
     train, val = (f"images/{split}" if (folder / "images" / split).is_dir() else "images" for split in ("train", "val"))
     names = "".join(f"  {index}: {name}\n" for index, name in enumerate(classes))

@@ -2,5 +2,6 @@
 
 from numbering.phantom.imaging.film.exposure import Film, expose
 from numbering.phantom.imaging.film.geometry import Beam
+from numbering.phantom.imaging.film.position import FieldOfView, View
 
-__all__ = ["Beam", "Film", "expose"]
+__all__ = ["Beam", "FieldOfView", "Film", "View", "expose"]
