@@ -6,13 +6,14 @@ import numpy as np
 
 from numbering.phantom.anatomy.patient import Vertebra
 from numbering.phantom.pose import Placed
+from numbering.phantom.shapes.habit import USUAL, Habit
 from numbering.phantom.shapes.solids import Drum, Part, bar, drum
 
 RIM_MM = 0.25
 """How far the drum is drawn beyond the sampled sizes, for rounding takes as much off its rims."""
 
 
-def body(vertebra: Vertebra) -> Drum:
+def body(vertebra: Vertebra, own: Habit = USUAL) -> Drum:
     """The drum whose rims pass through `numbering.phantom.pose.body_corners` and, below the neck, `body_edges`."""
     size, region = vertebra.size, vertebra.level.region
     number = int(str(vertebra.level)[1:])
@@ -30,9 +31,9 @@ def body(vertebra: Vertebra) -> Drum:
         bottom=-size.height / 2 - RIM_MM,
         upper_tilt=wedge / size.upper_depth,
         lower_tilt=-wedge / size.lower_depth,
-        upper_dish=usual[0] + upper_dent,
-        lower_dish=usual[1] + lower_dent,
-        waist={"C": 0.08, "T": 0.13, "L": 0.17}[region],
+        upper_dish=usual[0] * own.dish + upper_dent,
+        lower_dish=usual[1] * own.dish + lower_dent,
+        waist={"C": 0.08, "T": 0.13, "L": 0.17}[region] * own.waist,
         hollow=max(hollow, -0.5),
         hook=0.0 if number == 2 and region == "C" else hook,
         lower_hook=0.75 * hook,
@@ -42,22 +43,27 @@ def body(vertebra: Vertebra) -> Drum:
     )
 
 
-def spurs(vertebra: Vertebra) -> list[Part]:
-    """Osteophytes: claws on the rims that reach out and then towards the disc, at the sides and obliquely in front."""
+def spurs(vertebra: Vertebra, seed: int) -> list[Part]:
+    """Osteophytes: claws on the rims that reach out and then towards the disc, at the sides and obliquely in front.
+
+    ``seed`` of the patient: no two claws are alike.
+    """
     reach = vertebra.osteophyte_mm
     if reach <= 0.3:
         return []
     size, found = vertebra.size, []
+    rng = np.random.default_rng([seed, vertebra.ordinal, 62])
     for width, depth, end in (
         (size.upper_width, size.upper_depth, 1.0),
         (size.lower_width, size.lower_depth, -1.0),
     ):
-        for angle, share in ((88, 1.0), (52, 0.6), (20, 0.75)):
-            for side in (-1.0, 1.0):
-                out = np.array([side * np.sin(np.radians(angle)), -np.cos(np.radians(angle)), 0.0])
-                rim = out * [width / 2, depth / 2, 0] + [0, 0, end * (size.height / 2 - 2.5)]
-                tip = rim + out * (share * reach + 0.5) + [0, 0, end * (1.2 + 0.3 * reach * share)]
-                found.append(bar(rim - out * 2.5, tip, (2.4, 0.9), across=[0, 0, 1], tall=(2.6, 1.4), blend=3.0))
+        for angle in (-86, -48, -17, 17, 48, 86):
+            share = float(rng.uniform(0.15, 1.0)) ** 1.3
+            turned = np.radians(angle + rng.uniform(-8, 8))
+            out = np.array([np.sin(turned), -np.cos(turned), 0.0])
+            rim = out * [width / 2, depth / 2, 0] + [0, 0, end * (size.height / 2 - 2.0)]
+            tip = rim + out * (share * reach) + [0, 0, end * (0.6 + 0.35 * reach * share)]
+            found.append(bar(rim - out * 3.5, tip, (2.0, 0.7), across=[0, 0, 1], tall=(2.6, 1.2), blend=3.0))
     return found
 
 

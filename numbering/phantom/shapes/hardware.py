@@ -92,7 +92,7 @@ def _cage(skeleton: Skeleton, placed: Placed, lower: Frame | None) -> list[Bone]
     ]
     marks: list[Part] = []
     for corner in corners[[0, 1, 3]]:
-        marks.append(bar(corner - [0, 0, 0.6 * half], corner + [0, 0, 0.6 * half], 0.7, blend=0.1))
+        marks.append(bar(corner - [0, 0, 0.4 * half], corner + [0, 0, 0.4 * half], 0.6, blend=0.1))
     return [Bone(Label.CAGE, Field(ring), frame), Bone(Label.METAL, Field(marks), frame)]
 
 

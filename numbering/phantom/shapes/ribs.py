@@ -12,6 +12,7 @@ from numbering.phantom.scene.labels import Label
 from numbering.phantom.shapes.arch import pillar
 from numbering.phantom.shapes.bone import Bone
 from numbering.phantom.shapes.field import Field
+from numbering.phantom.shapes.habit import habit
 from numbering.phantom.shapes.joints import SIDES
 from numbering.phantom.shapes.solids import Array, Part, bar
 from numbering.phantom.shapes.transverse import tip_centre
@@ -59,7 +60,7 @@ def _course(skeleton: Skeleton, placed: Placed, side: float) -> Array:
     size, lumbar = placed.vertebra.size, placed.vertebra.level.region == "L"
     width, depth, drop = (float(np.interp(place, np.arange(1, 13), row)) * scale for row in np.array(REACH).T)
     at = pillar(placed.vertebra, side)
-    tip = tip_centre(placed.vertebra, at)
+    tip = tip_centre(placed.vertebra, at, habit(skeleton.patient.seed, placed.vertebra))
     high = float(np.interp(place, [1, 1.5, 10, 11], [0.2, 0.45, 0.4, 0.12])) * size.height
     own = [[side * (size.upper_width * 0.5 + 0.5), 0.36 * size.upper_depth, high]]
     if place < 10.6:

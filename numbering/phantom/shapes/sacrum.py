@@ -57,7 +57,14 @@ def sacrum(skeleton: Skeleton) -> Bone:
     """The sacrum in place."""
     shape = skeleton.patient.sacrum
     at = course(shape)
-    parts = [*_bodies(shape, at), *lateral(shape), *_back(at), *_coccyx(at)]
+    parts = [*_bodies(shape, at), *lateral(shape), *_coccyx(at), *posterior(skeleton)]
+    return Bone(Label.SACRUM, Field([*parts, *_holes(shape, at)]), skeleton.sacrum)
+
+
+def posterior(skeleton: Skeleton) -> list[Part]:
+    """Roof of the canal, crest, and the facets that carry the lowest lumbar vertebra."""
+    at = course(skeleton.patient.sacrum)
+    parts = _back(at)
     for side in SIDES:
         facet = joint(skeleton, skeleton.vertebrae[-1], side).within(skeleton.sacrum)
         thick = 3.0
@@ -70,15 +77,15 @@ def sacrum(skeleton: Skeleton) -> Bone:
             bar(
                 centre - across - bow * 0.5,
                 centre + across - bow * 0.5,
-                2.0,
+                2.6,
                 across=facet.normal,
-                wide=thick - 2.0,
-                tall=facet.half_height - 2.0,
+                wide=thick - 2.6,
+                tall=facet.half_height - 2.6,
                 bow=-bow,
                 blend=2.5,
             )
         )
-    return Bone(Label.SACRUM, Field([*parts, *_holes(shape, at)]), skeleton.sacrum)
+    return parts
 
 
 def ala_top(skeleton: Skeleton, side: float) -> Array:
@@ -88,11 +95,11 @@ def ala_top(skeleton: Skeleton, side: float) -> Array:
     return np.array([side * x, 5.0, -1.5])
 
 
-def lateral(shape: Sacrum) -> list[Part]:
+def lateral(shape: Sacrum, sides: tuple[float, ...] = SIDES) -> list[Part]:
     """The wings and the lateral masses beside the foramina; the hip bones are hollowed by the same."""
     at, half, found = course(shape), shape.width / 2, []
     scale = shape.width / 112
-    for side in SIDES:
+    for side in sides:
         edges = []
         for index, reach in enumerate(_REACH):
             middle = at.points[index] * 0.55 + at.points[index + 1] * 0.45
@@ -103,9 +110,9 @@ def lateral(shape: Sacrum) -> list[Part]:
                 (4.0, 6.0, 5.0, 3.0, 0.5)[index] * scale,
                 (-5.0, -1.0, 1.0, 0, 0)[index] * scale,
             ]
-            wide = np.array([(8.0, 6.5), (9.0, 9.0), (6.5, 5.0), (6.0, 4.0), (5.0, 3.0)][index]) * scale
+            wide = np.array([(5.5, 6.5), (9.0, 9.0), (6.5, 5.0), (6.0, 4.0), (5.0, 3.0)][index]) * scale
             tall = (3.0, 2.0, 1.0, 0.8, 0.2)[index] * scale
-            root = middle + [side * body * 0.7, 2.0 * scale, 3.0 if index == 0 else 0.0]
+            root = middle + [side * body * 0.7, 2.0 * scale, -2.0 if index == 0 else 0.0]
             found.append(
                 bar(root, edge, radius, across=[0, 0.35, 1], wide=tuple(wide), tall=(tall * 0.7, tall), blend=9.0)
             )

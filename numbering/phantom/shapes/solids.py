@@ -224,7 +224,8 @@ def drum_distance(values: Tensor, points: Tensor) -> Tensor:
     behind = y - shift
     u = x / wide
     back = deep - shift
-    bulge = p[11] * (u * u * (2.6 - u.abs() * 1.6)).clamp(max=1)
+    aside = u.abs().clamp(max=1)
+    bulge = p[11] * aside * aside * (2.6 - aside * 1.6)
     v = torch.where(behind > 0, behind / (back + bulge), behind / (deep + shift))
     u2, v2 = u * u, v * v
     blunt = torch.where(behind > 0, (u2 * u2 + v2 * v2).add_(1e-8).sqrt_(), u2 + v2 + 1e-8)

@@ -7,6 +7,7 @@ import numpy as np
 
 from numbering.phantom.anatomy.patient import Castellvi, Vertebra
 from numbering.phantom.shapes.arch import Pillar, hind_wall
+from numbering.phantom.shapes.habit import USUAL, Habit
 from numbering.phantom.shapes.solids import Array, Part, ball, bar
 
 Z = np.array([0.0, 0.0, 1.0])
@@ -14,13 +15,14 @@ PSEUDO_JOINT_MM = 1.6
 """Width of the joint between a process and the ala (Castellvi II)."""
 
 
-def tip_centre(vertebra: Vertebra, at: Pillar) -> Array:
+def tip_centre(vertebra: Vertebra, at: Pillar, own: Habit) -> Array:
     """Middle of the end of the transverse process; its surface lies at half of the sampled span."""
     size, region, number = vertebra.size, vertebra.level.region, int(str(vertebra.level)[1:])
     reach = at.side * (size.transverse_span / 2)
     back = hind_wall(vertebra)
+    vary = np.array([0.0, own.back, own.lift + at.side * own.uneven / 2])
     if region == "L":
-        return np.array(
+        return vary + np.array(
             [
                 reach - at.side * (3.2 if vertebra.size.pedicle_width > 15 else 2.6),
                 at.behind[1] + 5.5,
@@ -29,14 +31,17 @@ def tip_centre(vertebra: Vertebra, at: Pillar) -> Array:
         )
     if region == "T":
         away = float(np.interp(number, [1, 6, 10, 12], [0.55, 0.95, 0.85, 0.4])) * size.canal_depth
-        return np.array([reach - at.side * 4.0, at.behind[1] + away, at.behind[2] + (1.5 if number < 11 else -1.0)])
-    return np.array([reach - at.side * 3.0, back - 1.0, -2.0])
+        short, lift = (4.0 if number < 12 else 2.4), (1.5 if number < 11 else -1.0)
+        return vary + np.array([reach - at.side * short, at.behind[1] + away, at.behind[2] + lift])
+    return vary + np.array([reach - at.side * 3.0, back - 1.0, -2.0])
 
 
-def transverse(vertebra: Vertebra, at: Pillar, castellvi: Castellvi, ala: Array | None) -> list[Part]:
+def transverse(
+    vertebra: Vertebra, at: Pillar, castellvi: Castellvi, ala: Array | None, own: Habit = USUAL
+) -> list[Part]:
     """The process of one side; ``ala``: top of the sacral ala under it ``(3,)``, own frame, of a last vertebra."""
     region, number = vertebra.level.region, int(str(vertebra.level)[1:])
-    tip, height = tip_centre(vertebra, at), vertebra.size.height
+    tip, height = tip_centre(vertebra, at, own), vertebra.size.height
     if castellvi != "none" and ala is not None:
         return _transitional(vertebra, at, tip, castellvi, ala)
     if region == "L":
@@ -89,7 +94,7 @@ def _transitional(vertebra: Vertebra, at: Pillar, tip: Array, castellvi: Castell
     wing = np.array([ala[0], 0.5 * (tip[1] + ala[1]), 0.5 * (root[2] + ala[2]) + 2.0])
     stalk = bar(root, wing, (5.0, 5.0), across=Z, wide=(0.2 * height, 0.3 * height), tall=(2.5, 4.0), blend=5.0)
     if castellvi == "II":
-        foot = ala + [0, 0, PSEUDO_JOINT_MM + 3.0]
+        foot = ala + [0, 0, 1.0]  # the sacrum's share is taken away from it, and a joint's width more
         return [stalk, bar(wing, foot, (4.5, 3.0), across=[1, 0, 0], wide=(5.0, 8.0), tall=(5.0, 6.0), blend=4.0)]
     return [
         stalk,
