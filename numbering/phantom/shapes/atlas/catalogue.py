@@ -33,6 +33,8 @@ class Source:
     """Level → file; several levels that name one file are its connected parts, head to foot."""
     borrows: Mapping[str, str] = field(default_factory=dict)
     """Level that the atlas lacks → level whose template it is drawn with."""
+    smooth_mm: float = 0.0
+    """Standard deviation of the Gaussian that takes the steps of thick slices off the distances."""
     sacrum: Picked | None = None
     """With the landmarks `numbering.phantom.shapes.atlas.pelvic.SACRUM`."""
     pelvis: Picked | None = None
@@ -88,6 +90,7 @@ ATLASES: dict[str, Source] = {
         folder="spl-abdominal-atlas/Data",
         axes=("right", "front", "up"),
         scale=(1.33, 1.33, 1.9),
+        smooth_mm=0.9,
         vertebrae={
             "T11": "Model_411_Thoracic11.vtk",
             "T12": "Model_412_Thoracic12.vtk",

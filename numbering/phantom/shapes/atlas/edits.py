@@ -17,7 +17,7 @@ from numbering.phantom.shapes.transverse import transverse
 def added(skeleton: Skeleton, placed: Placed) -> list[Part]:
     """Spurs, the bridge of a block vertebra and a transitional vertebra's processes, own frame."""
     vertebra, index = placed.vertebra, place_of(skeleton, placed)
-    parts = list(spurs(vertebra))
+    parts = list(spurs(vertebra, skeleton.patient.seed))
     if index + 1 < len(skeleton.vertebrae):
         if vertebra.disc.fused:
             parts += bridge(placed, skeleton.vertebrae[index + 1])

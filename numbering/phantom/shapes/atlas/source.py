@@ -16,7 +16,7 @@ from numbering.phantom.scene.labels import Label, vertebra_label
 from numbering.phantom.scene.structure import Structure
 from numbering.phantom.shapes.atlas import edits, fit, pelvic, variety
 from numbering.phantom.shapes.atlas.catalogue import ATLASES, Source
-from numbering.phantom.shapes.atlas.library import PELVIS_PITCH_MM, Library
+from numbering.phantom.shapes.atlas.library import Library
 from numbering.phantom.shapes.atlas.mesh import AtlasError
 from numbering.phantom.shapes.atlas.shape import Bone, Fit, Solid, apart, edited
 from numbering.phantom.shapes.atlas.warp import Warp
@@ -27,6 +27,8 @@ from numbering.phantom.shapes.solids import Part
 KEPT = 64
 """Warped bones kept for the next view of the same patient."""
 JOINT_MM = 1.2
+PELVIS = 1.6
+"""The lattice of a hip bone is coarser by this."""
 _HERE = Frame(np.zeros(3), np.eye(3))
 Key = tuple[Vertebra, str, int, tuple[Part, ...]]
 
@@ -35,9 +37,9 @@ class Atlas:
     """A `numbering.phantom.shapes.source.ShapeSource` of warped meshes; what it lacks is procedural.
 
     ``folder`` holds the atlases' folders, ``name`` is one of `ATLASES` (or ``source`` describes another). Templates are
-    made on first use and kept in ``cache``; bones are warped on ``device`` to lattices of ``pitch_mm``. With ``varied``
-    patients differ in shape beyond their dimensions (`numbering.phantom.shapes.atlas.variety`). Raises `AtlasError` at
-    once where a file is missing.
+    made on first use, on lattices of ``template_mm``, and kept in ``cache``; bones are warped on ``device`` to lattices
+    of ``pitch_mm``. With ``varied`` patients differ in shape beyond their dimensions
+    (`numbering.phantom.shapes.atlas.variety`). Raises `AtlasError` at once where a file is missing.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Atlas:
         source: Source | None = None,
         cache: Path | None = None,
         pitch_mm: float = 0.9,
+        template_mm: float = 0.7,
         varied: bool = True,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -55,7 +58,7 @@ class Atlas:
             raise AtlasError(f"no atlas is called {name!r}; known are {', '.join(ATLASES)}")
         kept = cache or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "numbering" / "atlas"
         self.name = name
-        self._library = Library(source or ATLASES[name], Path(folder), kept)
+        self._library = Library(source or ATLASES[name], Path(folder), kept, template_mm)
         self._pitch_mm, self._varied, self._device = pitch_mm, varied, device
         self._fallback = Procedural()
         self._solids: OrderedDict[Key, tuple[Fit, Callable[[], Solid]]] = OrderedDict()
@@ -147,7 +150,7 @@ class Atlas:
 
     def _hip(self, fitted: Fit, sacrum: list[Structure]) -> Bone:
         def make() -> Solid:
-            return apart(fitted.solid(PELVIS_PITCH_MM, self._device, fitted.box), _HERE, sacrum, 2 * JOINT_MM)
+            return apart(fitted.solid(PELVIS * self._pitch_mm, self._device, fitted.box), _HERE, sacrum, 2 * JOINT_MM)
 
         return Bone(Label.HIP_BONE, _HERE, fitted.box, make)
 

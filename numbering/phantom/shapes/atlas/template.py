@@ -23,8 +23,6 @@ Array = NDArray[np.float64]
 METHOD = 1
 """Part of the cache's key: raised when the making of templates changes."""
 
-PITCH_MM = 0.7
-
 
 @dataclass(frozen=True)
 class Template:
@@ -43,12 +41,14 @@ class Template:
         return Template(Lattice(np.ascontiguousarray(values), origin, lattice.pitch), self.landmarks)
 
     def outline(self) -> Array:
-        """Some points ``(n, 3)`` within a few mm of the surface, on both sides, enough to bound it."""
-        z, y, x = np.nonzero(self.distance.values[::4, ::4, ::4] < 3)
-        return self.distance.origin + 4 * self.distance.pitch * np.stack([x, y, z], 1)
+        """Some points ``(n, 3)`` within a few mm of the surface and inside, enough to bound it."""
+        step = max(1, int(2.5 / self.distance.pitch))
+        reach = 1.5 * step * self.distance.pitch
+        z, y, x = np.nonzero(self.distance.values[::step, ::step, ::step] < reach)
+        return self.distance.origin + step * self.distance.pitch * np.stack([x, y, z], 1)
 
 
-def vertebra(source: Source, folder: Path, level: str, cache: Path) -> Template:
+def vertebra(source: Source, folder: Path, level: str, cache: Path, pitch: float) -> Template:
     """The template of a level that the source has. Raises `AtlasError`."""
     path = folder / source.folder / source.vertebrae[level]
     shared = [other for other, file in source.vertebrae.items() if file == source.vertebrae[level]]
@@ -58,12 +58,12 @@ def vertebra(source: Source, folder: Path, level: str, cache: Path) -> Template:
         whole = mesh.read(path, source.axes, source.scale)
         bone = whole.largest_parts(len(shared))[part] if len(shared) > 1 else whole
         framed = landmarks.find(bone, f"{path} ({level})")
-        distance = signed_distance(bone.moved(framed.centre, framed.rotation), PITCH_MM)
+        distance = signed_distance(bone.moved(framed.centre, framed.rotation), pitch, smooth_mm=source.smooth_mm)
         exact = framed.landmarks.copy()
         exact[:8] = distance.onto_surface(exact[:8])
         return Template(distance, exact)
 
-    return cached(cache, path, f"{source.axes} {source.scale} {part} of {len(shared)} {PITCH_MM}", make)
+    return cached(cache, path, f"{source.axes} {source.scale} {part} of {len(shared)} {pitch} {source.smooth_mm}", make)
 
 
 def picked(

@@ -78,7 +78,7 @@ def occupied(mesh: Mesh, pitch: float, margin: float) -> Lattice:
     return Lattice(np.asarray(filled, np.float32), low, pitch)
 
 
-def signed_distance(mesh: Mesh, pitch: float, margin: float = 6.0) -> Lattice:
+def signed_distance(mesh: Mesh, pitch: float, margin: float = 6.0, smooth_mm: float = 0.0) -> Lattice:
     """Distances to the surface in mm, negative inside.
 
     Voxelised at half the pitch and averaged two by two by two, so that the surface lies within about a tenth of a
@@ -93,4 +93,6 @@ def signed_distance(mesh: Mesh, pitch: float, margin: float = 6.0) -> Lattice:
     distance = np.where(inside, half - inward, outward - half).astype(np.float32)
     z, y, x = (size // 2 for size in distance.shape)
     coarse = distance.reshape(z, 2, y, 2, x, 2).mean((1, 3, 5))
+    if smooth_mm > 0:
+        coarse = ndimage.gaussian_filter(coarse, smooth_mm / pitch, mode="nearest")
     return Lattice(np.ascontiguousarray(coarse, np.float32), fine.origin + half, pitch)
