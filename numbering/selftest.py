@@ -52,6 +52,8 @@ class Plan:
     field_of_view: str = "lumbar"
     count: int = 2
     seed: int = FIRST_SEED
+    film_pixels: int | None = None
+    """Of the films' longer side; None: full size, as modalities send them."""
     calling_ae_title: str = "SELFTEST"
     run: str = ""
     """Part of every UID: a second run of the same name is the same studies, which the node knows already."""
@@ -126,6 +128,7 @@ def selftest(
             views=plan.views,
             field_of_view=plan.field_of_view,
             anomaly="none",
+            film_pixels=plan.film_pixels,
             rendering=("selftest", plan.run),
             progress=lambda done, total: progress("simulating", done, total),
         )

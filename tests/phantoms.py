@@ -10,8 +10,8 @@ from pathlib import Path
 
 from numbering.phantom.generate import generate
 
-SEED = 1
-"""A usual spine whose lumbar film the shipped AP model numbers; `test_ap_phantoms.py` says how often it does."""
+SEED = 7
+"""A usual spine whose lumbar film the shipped AP model numbers. It does not number every one: docs/phantom.md."""
 FILM_PIXELS = 1024
 """Of the longer side: as fine as the detector looks, and quicker than a full film."""
 

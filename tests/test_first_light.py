@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
+from typer.testing import CliRunner
 
+from numbering.cli import app
 from numbering.dicom.outgoing.deliver import Destination, Outcome, send
 from tests.archive import Archive, free_port, running_archive
-from tests.phantoms import lumbar_film
+from tests.phantoms import FILM_PIXELS, SEED, lumbar_film
 from tests.service import NODE_AE_TITLE, RunningNode, running_node
 
 REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -128,3 +131,21 @@ def test_no_message_of_the_node_names_the_patient(site: tuple[RunningNode, Archi
     said = node.log_file.read_text()
     assert study_of(film) in said or dcmread(film).SeriesInstanceUID in said
     assert not [secret for secret in ("SECRET", "19010203") if secret in said]
+
+
+def test_the_selftest_goes_through_archive_and_node_and_compares_with_the_truth(
+    site: tuple[RunningNode, Archive], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, archive = site
+    monkeypatch.setenv("NUMBERING_PORT", str(node.settings.port))
+    arguments = ["--data", str(node.settings.data), "--to", archive.destination, "--from", "MODALITY"]
+    arguments += ["--qido", archive.dicomweb, "--plain-http", "--count", "1", "--seed", str(SEED)]
+    arguments += ["--film-pixels", str(FILM_PIXELS), "--out", str(tmp_path), "--json", "-"]
+    result = CliRunner().invoke(app, ["selftest", *arguments])
+    (line,) = json.loads(result.stdout)["series"]
+    assert (line["status"], line["truth"], line["verdict"]) == ("numbered", "L5", "right")
+    assert (line["objects"], line["delivered"], line["in_archive"]) == (2, 2, 2)
+    assert result.exit_code == 0
+    study = line["study_instance_uid"]
+    assert len(archive.instances(study)) == 3
+    assert str(dcmread(next(tmp_path.rglob("*.dcm"))).PatientName).startswith("PHANTOM^")

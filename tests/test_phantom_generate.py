@@ -42,13 +42,10 @@ def test_a_folder_holds_films_truth_patient_and_pictures(made: Path) -> None:
     ]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(made: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
     again = generate(tmp_path / "again", views=("ap",), **SMALL)[0]
     for name in ("ap/lumbar.dcm", "patient.json"):
         assert files(again)[name] == files(made)[name]
-    (other,) = generate(tmp_path / "other", **{**SMALL, "seed": 8})
-    assert files(other)["ap/lumbar.dcm"] != files(made)["ap/lumbar.dcm"]
-    assert read(other).studies[0].study_instance_uid != read(made).studies[0].study_instance_uid
 
 
 def test_the_truth_is_valid_by_its_published_schema_and_names_the_files(made: Path) -> None:

@@ -36,6 +36,7 @@ def selftest(
     calling: Annotated[
         str, typer.Option("--from", metavar="AET", help="Our AE title when sending: one that the PACS knows.")
     ] = "SELFTEST",
+    film_pixels: Annotated[int | None, typer.Option(help="Small films, quicker to make; default: full size.")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long results are waited for.")] = 180.0,
     plain_http: Annotated[bool, typer.Option("--plain-http", help="Allow http:// for URLs.")] = False,
     out_dir: Annotated[
@@ -61,6 +62,7 @@ def selftest(
             to=_peers(settings, to, plain_http),
             views=wanted,
             field_of_view=field_of_view,
+            film_pixels=film_pixels,
             count=count,
             calling_ae_title=calling,
             seed=FIRST_SEED if seed is None else seed,
