@@ -1,0 +1,1 @@
+"""One numbering per patient: what all results of a patient together say. No DICOM, no database."""
