@@ -19,14 +19,14 @@ _PART = 50
 
 def abdomen(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     """From behind the dome downwards."""
-    rng = site.draw(_PART)
+    rng, today = site.draw(_PART), site.draw_today(_PART)
     under: list[Structure] = [Shifted(0, inside, -1.5), Shifted(0, dome, -DIAPHRAGM_MM / 2)]
     return [
         Both(Label.LIVER, [_liver(site, dome, rng), Outside(_below_liver(site, dome, rng)), *under]),
         Both(Label.SPLEEN, [_spleen(site, dome, rng), *under]),
-        *_stomach(site, dome, under, rng),
+        *_stomach(site, dome, under, today),
         *_pancreas(site),
-        Both(Label.BLADDER, [_bladder(site, rng), Shifted(0, inside, -1.5)]),
+        Both(Label.BLADDER, [_bladder(site, today), Shifted(0, inside, -1.5)]),
     ]
 
 

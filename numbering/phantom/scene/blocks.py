@@ -41,7 +41,8 @@ class Blocks:
 
     def __init__(self, grid: Grid, device: torch.device | str) -> None:
         self.grid, self.device = grid, torch.device(device)
-        self.size = np.clip(np.round(BLOCK_MM / grid.spacing), 1, 16).astype(int)
+        near_block = 2 ** np.round(np.log2(BLOCK_MM / grid.spacing)).clip(0, 4)
+        self.size = np.minimum(near_block, grid.shape).astype(int)
         self.count = -(-np.array(grid.shape) // self.size)
         self.voxels = int(self.size.prod())
         self.open = torch.ones(int(self.count.prod()), dtype=torch.bool, device=self.device)

@@ -18,7 +18,7 @@ _COLON_WALL_MM, _LOOP_WALL_MM = 2.5, 2.0
 
 def bowel(site: Site, cavity: Structure) -> list[Structure]:
     """Small bowel first, colon over it."""
-    rng = site.draw(_PART)
+    rng = site.draw_today(_PART)
     inside = Shifted(0, cavity, -2.0)
     return [*_loops(site, inside, rng), *_colon(site, inside, rng)]
 

@@ -23,7 +23,7 @@ class Dome:
     bounds: Bounds = EVERYWHERE
 
     def __init__(self, site: Site) -> None:
-        rng = site.draw(_PART)
+        rng = site.draw_today(_PART)
         standing = site.skeleton.posture == "standing"
         self.scale = site.scale
         self.top = site.z((17.6 if standing else 17.0) + rng.uniform(-0.5, 0.5))

@@ -20,7 +20,7 @@ from numbering.phantom.scene.site import SIDES, Site
 from numbering.phantom.scene.stack import DIRECTIONS, Stack, stack
 from numbering.phantom.scene.structure import Structure
 
-ROW_MM = 6.0
+ROW_MM = 7.0
 _LUMBAR = (20, 21, 22, 23, 24)
 
 
@@ -102,7 +102,7 @@ def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
     point = ANGLES - np.radians(90 + side * (turn * side + 30))[:, None]
     shape = shape * (1 + along(course.pointed)[:, None] * np.cos(3 * point))
     shape = shape * _uneven(site, side, course, len(z))
-    limit = reach(centre, lambda x, y: free(x, y, z[:, None, None]), 60 * site.scale, 1.5)
+    limit = reach(centre, lambda x, y: free(x, y, z[:, None, None]), 60 * site.scale, 2.0)
     area = along(course.area) * 100
     return Fitted(z, centre, fit(smoothed(fit(shape, limit, area)), limit, area))
 

@@ -20,7 +20,7 @@ SIDES = (-1, 1)
 
 @dataclass(frozen=True)
 class Site:
-    """A posed patient, and the seed of what the anatomy leaves open."""
+    """A posed patient, and the seed of what changes from visit to visit."""
 
     skeleton: Skeleton
     seed: int
@@ -41,8 +41,12 @@ class Site:
         return trunk(self.skeleton)
 
     def draw(self, part: int) -> np.random.Generator:
-        """The generator of one part of the scene, so that parts do not depend on each other."""
-        return np.random.default_rng([self.skeleton.patient.seed, self.seed, part])
+        """The generator of one part of the patient, so that parts do not depend on each other."""
+        return np.random.default_rng([self.skeleton.patient.seed, part])
+
+    def draw_today(self, part: int) -> np.random.Generator:
+        """The generator of what changes from visit to visit: breath, bowel, bladder."""
+        return np.random.default_rng([self.skeleton.patient.seed, part, self.seed])
 
     def z(self, ordinal: float) -> float:
         """Height of an ordinal of the usual spine."""

@@ -46,7 +46,7 @@ def _tile(seed: int, octave: int, device: str) -> tuple[Tensor, Tensor, Tensor]:
     frequency = np.fft.fftfreq(_SIDE) * _GRAIN  # waves per size
     far = np.sqrt(sum(np.meshgrid(frequency**2, frequency**2, frequency[: _SIDE // 2 + 1] ** 2, indexing="ij")))
     band = np.exp(-(((far - 0.8) / 0.35) ** 2))
-    noise = np.fft.irfftn(np.fft.rfftn(rng.normal(size=(_SIDE,) * 3)) * band, s=(_SIDE,) * 3)
+    noise = np.fft.irfftn(np.fft.rfftn(rng.normal(size=(_SIDE,) * 3)) * band, s=(_SIDE,) * 3, axes=(0, 1, 2))
     noise /= _between(noise).std()
     closed = torch.as_tensor(np.pad(noise, (0, 1), mode="wrap")[None, None], dtype=torch.float32, device=device)
     turn = Rotation.random(random_state=rng).as_matrix() * (2.0**octave * _GRAIN / _SIDE)

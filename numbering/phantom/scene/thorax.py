@@ -24,22 +24,33 @@ def thorax(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     rng = site.draw(_PART)
     heart = _heart(site, rng)
     chest = Shifted(0, inside, -1.0)
+    above = Outside(Shifted(0, dome, DIAPHRAGM_MM / 2))
     lung = Without(
         Label.LUNG,
-        Both(Label.LUNG, [chest, Outside(Shifted(0, dome, DIAPHRAGM_MM / 2))]),
+        Both(Label.LUNG, [chest, above]),
         Either(0, [_mediastinum(site), _column(site), Shifted(0, heart, 3.0)]),
     )
     vessels: list[Structure] = []
     for branch in _branches(site, rng):
         vessels.append(kept_within(branch, lung))
     return [
+        *_diaphragm(dome, inside),
         _neck(site),
         lung,
         *vessels,
-        Both(Label.HEART, [heart, Shifted(0, inside, -2.0)]),
+        Both(Label.HEART, [heart, Shifted(0, inside, -2.0), above]),
         *_great_vessels(site),
         *_oesophagus(site),
         *_airway(site),
+    ]
+
+
+def _diaphragm(dome: Dome, inside: Structure) -> list[Structure]:
+    """A sheet of muscle; the belly's fat is laid over what is below it."""
+    within = Shifted(0, inside, -1.0)
+    return [
+        Both(Label.MUSCLE, [within, Shifted(0, dome, DIAPHRAGM_MM / 2)]),
+        Both(Label.FAT, [inside, Shifted(0, dome, -DIAPHRAGM_MM / 2)]),
     ]
 
 
