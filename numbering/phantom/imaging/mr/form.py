@@ -32,7 +32,8 @@ def form(field: Field, protocol: Protocol, reference: float, rng: np.random.Gene
     water, fat, moving = ((one.T if turned else one) for one in arrays)
     phase, readout = sides(protocol)[::-1] if turned else sides(protocol)
     spectrum = _centre(_encoded(water, fat, moving, protocol, readout, rng), phase.acquired, readout.acquired)
-    spectrum = spectrum * _taper(phase.acquired, protocol.tukey)[:, None] * _taper(readout.acquired, protocol.tukey)
+    down, across = (_taper(side.acquired, protocol.tukey).to(spectrum.device) for side in (phase, readout))
+    spectrum = spectrum * down[:, None] * across
     spectrum = spectrum / (phase.period * readout.period)
     sigma = reference / protocol.signal_to_noise / np.sqrt(phase.acquired * readout.acquired)
     noise = rng.normal(0, sigma, (2, *spectrum.shape)).astype(np.float32)

@@ -30,8 +30,8 @@ def bone(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
     if placed is not None:
         fat = (fat + _fatty_endplates(placed, points)).clamp(0.05, 0.92)
         vein = _basivertebral(placed, points)
-        density = torch.maximum(density, 0.85 * vein)
-        fat, tint = fat * (1 - 0.75 * vein), tint + 0.9 * vein
+        density = torch.maximum(density, 0.7 * vein)
+        fat, tint = fat * (1 - 0.5 * vein), tint + 0.25 * vein
     return density, fat, tint
 
 
@@ -52,10 +52,10 @@ def _basivertebral(placed: Placed, points: Tensor) -> Tensor:
     own, size = _own(placed, points), placed.vertebra.size
     x, y, z = own.unbind(-1)
     wall = (size.upper_depth + size.lower_depth) / 4
-    into = (wall - y) / (0.42 * 2 * wall)  # 0 at the wall, 1 at its tip
-    open_mm = 3.2 * (1 - into).clamp(0, 1)
-    inside = (open_mm - z.abs()).clamp(0, 1) * (2.2 * open_mm - x.abs()).clamp(0, 1)
-    return inside * (into > -0.25).float() * (into < 1).float()
+    into = (wall - y) / (0.7 * wall)  # 0 at the wall, 1 at its tip
+    open_mm = 0.5 + 2.8 * (1 - into).clamp(0, 1) ** 1.4
+    across = ((open_mm - z.abs()) / 1.5).clamp(0, 1) * ((2.4 * open_mm - x.abs()) / 2.0).clamp(0, 1)
+    return across * ((into + 0.25) / 0.1).clamp(0, 1) * ((1 - into) / 0.5).clamp(0, 1)
 
 
 def disc(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
