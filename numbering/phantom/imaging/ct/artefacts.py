@@ -27,7 +27,7 @@ SPECTRUM = ((0.28, 1.9), (0.46, 1.0), (0.26, 0.62))
 """Share of the photons, and metal's attenuation against that at the mean energy."""
 HARDENING = 0.055
 """Share of a bone's squared path that is lost, once water is corrected for."""
-DIRECTIONS = 96
+DIRECTIONS = 72
 METAL_DIRECTIONS = 480
 METAL_PITCH_MM = 1.0
 PHOTONS = 1.0e6
@@ -51,7 +51,7 @@ def scan_angles(device: torch.device | str) -> Tensor:
     return angles(DIRECTIONS, device) - torch.pi / 2
 
 
-def hardening(bone: Tensor, pitch_mm: float, columns: int = 96) -> Tensor:
+def hardening(bone: Tensor, pitch_mm: float, columns: int = 80) -> Tensor:
     """HU ``(slices, columns, columns)`` over the scan field that bones take from what lies between them."""
     field = bone.shape[-1] * pitch_mm
     x, y = _lattice(field, columns, bone.device)

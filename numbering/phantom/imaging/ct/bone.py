@@ -82,7 +82,7 @@ class Bone:
         pair = self.textures.at("grain", points)
         slow = self.textures.at("lobule", points)[:, 1]
         drift = self.textures.at("organ", points)[:, 0]
-        return 0.30 * pair[:, 0] + 0.10 * slow + 0.08 * drift
+        return 0.30 * pair[:, 0] + 0.10 * slow + 0.05 * drift
 
     def _marrow(self, label: int, points: Tensor) -> Tensor:
         mean = self.patient.bone_hu * MARROW.get(Label(label), 0.8)
@@ -106,7 +106,7 @@ class Bone:
         under = torch.exp(-(half - z.abs()).clamp(min=0) / 1.6) * (1 - arch)
         vein = torch.exp(-((z / 2.6) ** 2) - ((x / (2.5 + 0.25 * (depth - y).clamp(min=0))) ** 2))
         vein = vein * torch.sigmoid((y - 0.15 * depth) / 2.0) * (1 - arch)
-        marrow = mean * (0.96 + 0.14 * rim + 0.5 * under + 0.9 * arch) * (1 - 0.7 * vein) + 60 * arch
+        marrow = mean * (1.02 + 0.14 * rim + 0.5 * under + 0.9 * arch) * (1 - 0.7 * vein) + 60 * arch
         return shell, marrow + max(mean, 60) * self._grain(points) * (1 + 0.5 * arch)
 
 

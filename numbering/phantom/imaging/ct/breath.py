@@ -49,6 +49,6 @@ def breathing(structures: Sequence[Structure], skeleton: Skeleton, protocol: Pro
     """The scene as this scan meets it: unchanged unless the protocol lets the breath go."""
     if protocol.breath_mm <= 0:
         return list(structures)
-    height = float(grid.affine[2, 3] + grid.affine[2, :3] @ ((np.array(grid.shape) - 1) * np.array([0.55, 0.5, 0.5])))
-    height = min(height, skeleton.height(20.0))
+    middle = float(grid.affine[2, 3] + grid.affine[2, :3] @ ((np.array(grid.shape) - 1) / 2))
+    height = float(np.clip(middle, skeleton.height(21.0), skeleton.height(18.0)))
     return [Stepped(one, height, protocol.breath_mm) if one.label in MOVED else one for one in structures]

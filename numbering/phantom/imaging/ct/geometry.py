@@ -13,7 +13,7 @@ from numbering.phantom.pose import rotation as turned
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.structure import Grid, Structure
 
-SCAN_COLUMNS = 128
+SCAN_COLUMNS = 96
 SCAN_MARGIN = 1.12
 
 

@@ -28,23 +28,27 @@ class Textures:
     """Pairs of independent Gaussian fields of mean 0 and standard deviation about 1."""
 
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
-        rng = np.random.default_rng([seed, 0x7E47])
-        self._lattices = {}
-        for name in CELLS_MM:
+        self._seed, self._device = seed, device
+        self._lattices: dict[str, Tensor] = {}
+        self._turn = _TURN.to(device)
+
+    def _lattice(self, name: str) -> Tensor:
+        if name not in self._lattices:
+            rng = np.random.default_rng([self._seed, 0x7E47, list(CELLS_MM).index(name)])
             lattice = rng.standard_normal((2, _SIDE, _SIDE, _SIDE), np.float32)
             for axis in (1, 2, 3):
                 lattice += 0.5 * (np.roll(lattice, 1, axis) + np.roll(lattice, -1, axis))
             lattice = lattice / lattice.std((1, 2, 3), keepdims=True)
             closed = np.pad(lattice, ((0, 0), (0, 1), (0, 1), (0, 1)), mode="wrap")
-            self._lattices[name] = torch.as_tensor(closed[None], device=device)
-        self._turn = _TURN.to(device)
+            self._lattices[name] = torch.as_tensor(closed[None], device=self._device)
+        return self._lattices[name]
 
     def at(self, name: str, points: Tensor) -> Tensor:
         """Both fields ``(n, 2)`` of this name at points ``(n, 3)`` mm, trilinear between lattice points."""
         cells = torch.tensor(CELLS_MM[name], device=points.device)
         turned = points if name == "strand" else points @ self._turn.T
         place = (turned / cells).remainder(_SIDE) * (2 / _SIDE) - 1
-        return grid_sample(self._lattices[name], place[None, None, None], align_corners=True)[0, :, 0, 0].T
+        return grid_sample(self._lattice(name), place[None, None, None], align_corners=True)[0, :, 0, 0].T
 
 
 class Here:

@@ -99,9 +99,9 @@ class Look:
         self.textures = Textures(seed, device)
         self.bone = Bone(skeleton, self.textures)
         rng = np.random.default_rng([seed, 0x4855])
-        column = PHASES.index(phase)
+        column, uptake = PHASES.index(phase), 1 + 0.05 * float(rng.normal())
         self.means = {
-            label: tissue.hu[column] * (1 if phase == "native" else 1 + 0.04 * rng.normal()) + tissue.spread * draw
+            label: tissue.hu[0] + (tissue.hu[column] - tissue.hu[0]) * uptake + tissue.spread * draw
             for (label, tissue), draw in zip(TISSUES.items(), rng.normal(0, 1, len(TISSUES)).clip(-2, 2), strict=True)
         }
         soft = skeleton.patient.soft
