@@ -55,7 +55,7 @@ def scene(
 
 def bones(skeleton: Skeleton, source: ShapeSource) -> list[Structure]:
     """What the source of shapes gives."""
-    found = [*source.ribs(skeleton), *source.pelvis(skeleton), *source.sacrum(skeleton)]
+    found = [*source.skull(skeleton), *source.ribs(skeleton), *source.pelvis(skeleton), *source.sacrum(skeleton)]
     for placed in skeleton.vertebrae:
         found += source.vertebra(skeleton, placed)
     return found

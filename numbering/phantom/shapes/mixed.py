@@ -45,3 +45,7 @@ class Mixed:
     def ribs(self, skeleton: Skeleton) -> list[Structure]:
         """Every rib, right and left."""
         return self.of(skeleton).ribs(skeleton)
+
+    def skull(self, skeleton: Skeleton) -> list[Structure]:
+        """Base of the skull and jaw."""
+        return self.of(skeleton).skull(skeleton)

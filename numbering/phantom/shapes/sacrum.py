@@ -111,10 +111,11 @@ def lateral(shape: Sacrum, sides: tuple[float, ...] = SIDES) -> list[Part]:
                 (-5.0, -1.0, 1.0, 0, 0)[index] * scale,
             ]
             wide = np.array([(5.5, 6.5), (9.0, 9.0), (6.5, 5.0), (6.0, 4.0), (5.0, 3.0)][index]) * scale
+            lean = (-0.4, -0.25, 0.05, 0.35, 0.6)[index]
             tall = (3.0, 2.0, 1.0, 0.8, 0.2)[index] * scale
             root = middle + [side * body * 0.7, 2.0 * scale, -2.0 if index == 0 else 0.0]
             found.append(
-                bar(root, edge, radius, across=[0, 0.35, 1], wide=tuple(wide), tall=(tall * 0.7, tall), blend=9.0)
+                bar(root, edge, radius, across=[0, lean, 1], wide=tuple(wide), tall=(tall * 0.7, tall), blend=9.0)
             )
             if index < 3:  # narrower behind: the joints run backwards and inwards
                 hind = edge + np.array([-side * (13.0, 12.0, 6.0)[index], (13.0, 11.0, 7.0)[index], 0]) * scale
@@ -123,7 +124,7 @@ def lateral(shape: Sacrum, sides: tuple[float, ...] = SIDES) -> list[Part]:
                         root + [0, 10.0 * scale, 0],
                         hind,
                         0.6 * radius,
-                        across=[0, 0.35, 1],
+                        across=[0, lean, 1],
                         wide=0.7 * wide[1],
                         blend=6.0,
                     )

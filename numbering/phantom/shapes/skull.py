@@ -41,8 +41,8 @@ def _base(scale: float) -> list[Part]:
             bar(flip * [12, 2, 0], flip * [13, 12, 1], 4.5, blend=3.0),
             bar(flip * [14, -14, 12], flip * [56, 12, 18], (8.0, 10.0), blend=5.0),
             bar(flip * [56, 14, 14], flip * [54, 12, -14], (9.0, 4.5), blend=6.0),
-            bar(flip * [24, -38, -4], flip * [22, -62, -6], 4.0, across=[0, 0, 1], wide=5.0, blend=4.0),
-            bar(flip * [20, -62, -8], flip * [4, -82, -10], 4.5, across=[0, 0, 1], wide=8.0, blend=4.0),
+            bar(flip * [24, -38, -4], flip * [22, -62, -6], 6.0, across=[0, 0, 1], wide=3.0, blend=5.0),
+            bar(flip * [20, -62, -8], flip * [4, -82, -10], 6.0, across=[0, 0, 1], wide=6.0, blend=5.0),
         ]
     parts += [
         bar(np.array([0, -12, 2]) * scale, np.array([0, -30, 26]) * scale, 6.0, across=[1, 0, 0], wide=8.0, blend=5.0),
@@ -64,8 +64,16 @@ def _jaw(scale: float) -> list[Part]:
         parts += [
             ball(at(52, -12, 6), 6.0),
             bar(at(52, -12, 4), at(47, -16, -44), (4.0, 4.5), across=[0, 1, 0], wide=(8.0, 14.0), blend=4.0),
-            bar(at(46, -22, -48), at(24, -72, -60), (5.0, 5.5), across=[0, 0, 1], wide=(8.0, 9.0), blend=4.0),
-            bar(at(24, -72, -60), at(0, -86, -62), 5.5, across=[0, 0, 1], wide=9.0, blend=4.0),
+            bar(
+                at(46, -22, -48),
+                at(24, -72, -60),
+                (6.5, 7.0),
+                across=[0, 0, 1],
+                wide=(4.5, 6.0),
+                bow=at(3, -4, 0),
+                blend=5.0,
+            ),
+            bar(at(24, -72, -60), at(0, -86, -62), 7.0, across=[0, 0, 1], wide=7.0, bow=at(3, -3, 0), blend=5.0),
             bar(at(26, -62, -44), at(4, -80, -44), 4.0, across=[0, 0, 1], wide=4.0, blend=2.0),
         ]
     return parts

@@ -25,4 +25,7 @@ class ShapeSource(Protocol):
         """Hip bones and the upper femora."""
 
     def ribs(self, skeleton: Skeleton) -> list[Structure]:
-        """Every rib, right and left."""
+        """Every rib, right and left; breastbone, collar bones, shoulder blades and upper arms."""
+
+    def skull(self, skeleton: Skeleton) -> list[Structure]:
+        """Base of the skull and jaw, where the spine reaches C2."""
