@@ -12,8 +12,8 @@ from numbering.phantom.pose import Frame, Skeleton
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.shapes.body import body
 from numbering.phantom.shapes.bone import Bone
+from numbering.phantom.shapes.course import course
 from numbering.phantom.shapes.field import Field
-from numbering.phantom.shapes.sacrum import course
 from numbering.phantom.shapes.solids import Array, Drum, drum
 
 OVERLAP_MM = 0.8
