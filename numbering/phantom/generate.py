@@ -194,7 +194,8 @@ def _held(folder: Path, patient: Patient, order: Order, studies: Sequence[Visit]
             "another folder"
         )
     held: dict[Key, list[View]] = {}
-    for one in (*found.images, *found.ct, *found.mr):
+    views: tuple[View, ...] = (*found.images, *found.ct, *found.mr)
+    for one in views:
         held.setdefault(key_of(one), []).append(one)
     return {key: truths for key, truths in held.items() if all(_there(folder, one) for one in truths)}
 

@@ -132,7 +132,7 @@ def _transitional(run: Sequence[Seen]) -> Reading | None:
     return _from_sacrum(run, 1) if run[-1].transitional else None
 
 
-_USUAL = [level for level in Level if level not in (Level.T13, Level.L6)]
+_USUAL: list[Level] = [level for level in Level if level not in (Level.T13, Level.L6)]
 
 
 def _usual(level: Level) -> int:

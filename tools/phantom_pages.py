@@ -1,0 +1,86 @@
+"""Contact sheets of simulated patients: every view of each with its truth drawn on it; or beside real images.
+
+    numbering phantom --out PATIENTS --count 24 --views all --field-of-view lumbar,whole-spine
+    python -m tools.phantom_pages PATIENTS --out docs/pictures/phantom
+    python -m tools.phantom_pages PATIENTS --out /tmp/beside --real 'ap-lumbar=/data/films/*.jpg'
+
+Writes one PNG a view (``ap-lumbar.png``, ``ct.png``, ``mr-sagittal-T2.png``, …). With ``--real`` real images alternate
+with simulated ones, small and without names: where the pages go, no real image may be made public.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import re
+import sys
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from numbering.phantom.preview import sheet
+
+CELL = (240, 320)
+"""Largest width and height of one picture."""
+
+
+def views(folder: Path) -> dict[str, list[Path]]:
+    """The pictures below a folder by view; series numbers of MR are left out of its name."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.png")):
+        name = re.sub(r"^mr-\d+-", "mr-", path.stem).removesuffix("-block")
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def cell(path: Path, caption: str) -> Image.Image:
+    """One picture of the sheet, its caption below."""
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+    small.thumbnail(CELL)
+    whole = Image.new("RGB", (CELL[0] + 4, CELL[1] + 18))
+    whole.paste(small, ((CELL[0] - small.width) // 2 + 2, (CELL[1] - small.height) // 2 + 2))
+    ImageDraw.Draw(whole).text((4, CELL[1] + 4), caption, fill=(200, 200, 200))
+    return whole
+
+
+def patient_of(path: Path) -> str:
+    """The patient's folder, and the visit where there are several."""
+    return " ".join(part for part in path.parts if part.startswith(("patient-", "visit-")))
+
+
+def page(pictures: Sequence[Path], real: Sequence[Path], columns: int) -> Image.Image:
+    """A sheet; real images between the simulated ones."""
+    simulated = [cell(path, patient_of(path)) for path in pictures]
+    others = [cell(path, "real") for path in real[: len(simulated)]]
+    mixed = list(chain.from_iterable(zip(simulated, others, strict=False))) if others else simulated
+    return sheet(mixed, columns)
+
+
+def main() -> int:
+    """Draw the pages and say where they are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("patients", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--columns", type=int, default=6)
+    parser.add_argument("--real", action="append", default=[], metavar="VIEW=GLOB")
+    options = parser.parse_args()
+    real = {
+        view: sorted(map(Path, glob.glob(pattern))) for view, pattern in (one.split("=", 1) for one in options.real)
+    }
+    found = views(options.patients)
+    if not found:
+        print(f"{options.patients}: no pictures of simulated patients below it", file=sys.stderr)
+        return 2
+    options.out.mkdir(parents=True, exist_ok=True)
+    for view, pictures in found.items():
+        path = options.out / f"{view}.png"
+        page(pictures, real.get(view, []), options.columns).save(path, optimize=True)
+        print(f"{path}: {len(pictures)} pictures")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
