@@ -44,7 +44,7 @@ class NoBones:
     def sacrum(self, skeleton):
         return []
 
-    pelvis = ribs = sacrum
+    pelvis = ribs = skull = sacrum
 
 
 @cache

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from numbering.phantom.scene.blob import blob
 from numbering.phantom.scene.grid import Array
 from numbering.phantom.scene.labels import Label
-from numbering.phantom.scene.outline import ANGLES, COS, SIN, reach
+from numbering.phantom.scene.outline import ANGLES, COS, SIN, reach, superellipse
 from numbering.phantom.scene.site import SIDES, Site
 from numbering.phantom.scene.stack import Stack, stack
 from numbering.phantom.scene.structure import Structure
@@ -19,11 +20,19 @@ def body(site: Site, inside: Stack) -> list[Structure]:
     trunk = site.trunk
     skin = trunk.skin() - _furrow(site)
     return [
+        *_head(site),
         stack(Label.SKIN, trunk.z, trunk.middle, skin),
         stack(Label.FAT, trunk.z, trunk.middle, skin - SKIN_MM),
         stack(Label.MUSCLE, trunk.z, trunk.middle, trunk.muscle()),
         inside,
     ]
+
+
+def _head(site: Site) -> list[Structure]:
+    """Over the skull, which films of the whole spine show."""
+    centre = site.skeleton.vertebrae[0].frame.centre + np.array([0.0, -2, 84]) * site.scale
+    half = np.array([86.0, 114, 112]) * site.scale
+    return [blob(Label.SKIN, centre, half), blob(Label.MUSCLE, centre, half - 3)]
 
 
 def _furrow(site: Site) -> Array:
@@ -91,6 +100,14 @@ _RIB_CAGE = np.array(
     + [(14, 117, 89, -37), (15, 122, 90, -39), (16, 124, 90, -40), (17, 122, 88, -40), (18.5, 118, 85, -39)]
 )
 """Half width and half depth inside the ribs, and its middle behind the middle of the spine, at ordinals."""
+
+
+def rib_cage(site: Site) -> Stack:
+    """The inside of the ribs, down to the lowest that lungs reach."""
+    z = np.array([site.z(ordinal) for ordinal in (*_RIB_CAGE[:, 0], 20.6)])
+    wide, deep, behind = (np.append(column, column[-1] - 6) * site.scale for column in _RIB_CAGE[:, 1:].T)
+    middle = site.spine(z) * [0.6, 1] + np.stack([np.zeros(len(z)), behind], 1)
+    return stack(0, z, middle, superellipse(wide, deep, 2.2))
 
 
 def _chest(site: Site, z: Array, middle: Array) -> Array:

@@ -29,8 +29,8 @@ def scene(
     """Every structure of the patient, in painting order: body, muscles, organs, vessels, discs, canal, bones, hardware.
 
     ``seed`` draws what changes from visit to visit (breath, loops of bowel); outlines of organs and muscles are the
-    patient's own. Structures outside ``region`` are
-    left out; those inside are the same as without it. Without ``arms`` they are raised out of the field of view.
+    patient's own. Structures outside ``region`` are left out; those inside are the same as without it. Without ``arms``
+    they are raised out of the field of view.
     """
     site = Site(skeleton, seed)
     dome, inside = Dome(site), cavity(site)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbering.phantom.scene.blob import blob
+from numbering.phantom.scene.body import rib_cage
 from numbering.phantom.scene.combine import Both, Either, Outside, Shifted, Without, kept_within
 from numbering.phantom.scene.diaphragm import Dome
 from numbering.phantom.scene.grid import Array
@@ -25,16 +26,17 @@ def thorax(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     heart = _heart(site, rng)
     chest = Shifted(0, inside, -1.0)
     above = Outside(Shifted(0, dome, DIAPHRAGM_MM / 2))
+    cage = rib_cage(site)
     lung = Without(
         Label.LUNG,
-        Both(Label.LUNG, [chest, above]),
+        Both(Label.LUNG, [chest, above, cage]),
         Either(0, [_mediastinum(site), _column(site), Shifted(0, heart, 3.0)]),
     )
     vessels: list[Structure] = []
     for branch in _branches(site, rng):
         vessels.append(kept_within(branch, lung))
     return [
-        *_diaphragm(dome, inside),
+        *_diaphragm(dome, inside, cage),
         _neck(site),
         lung,
         *vessels,
@@ -45,11 +47,11 @@ def thorax(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     ]
 
 
-def _diaphragm(dome: Dome, inside: Structure) -> list[Structure]:
+def _diaphragm(dome: Dome, inside: Structure, cage: Structure) -> list[Structure]:
     """A sheet of muscle; the belly's fat is laid over what is below it."""
     within = Shifted(0, inside, -1.0)
     return [
-        Both(Label.MUSCLE, [within, Shifted(0, dome, DIAPHRAGM_MM / 2)]),
+        Both(Label.MUSCLE, [within, Shifted(0, dome, DIAPHRAGM_MM / 2), Shifted(0, cage, DIAPHRAGM_MM)]),
         Both(Label.FAT, [inside, Shifted(0, dome, -DIAPHRAGM_MM / 2)]),
     ]
 

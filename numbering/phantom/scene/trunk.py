@@ -120,16 +120,18 @@ def trunk(skeleton: Skeleton) -> Trunk:
     lean_width = soft.waist_half_width - fat * at_waist[4]
     lean_depth = soft.waist_half_depth - fat * (at_waist[5] + at_waist[6]) / 2
     reference = np.where(rows[:, 0] > 0, rows[:, 0], 25 - rows[:, 0] / 33)
-    near_waist = np.interp(reference, [6, 9, 16, 20, 24, 28], [0.0, 0.25, 0.6, 1, 1, 0.6])
+    near_waist = np.interp(
+        reference, [16, 18, 19.5, 20.5, 21.5, 24, 28], [0, 0.1, 0.35, 0.75, 1, 1, 0.6]
+    )  # ribs do not give
     width = scale * rows[:, 1] * (1 + near_waist * (lean_width / (scale * at_waist[1]) - 1))
     depth = scale * rows[:, 2] * (1 + near_waist * (lean_depth / (scale * at_waist[2]) - 1))
     for index, ribs in ((1, width), (2, depth)):
         need = np.interp(reference, _RIBS[::-1, 0], _RIBS[::-1, index], left=0, right=0) * scale
         np.maximum(ribs, need, out=ribs)
     spine_x, spine_y = _midline(skeleton, z)
-    lumbar = np.interp(reference, [14, 19, 24, 26], [0.3, 1, 1, 0.4])
+    lumbar = np.interp(reference, [14, 18, 20, 24, 26], [0.2, 0.4, 1, 1, 0.4])
     muscular = (soft.erector_cm2[2] + soft.multifidus_cm2[2]) / (_USUAL_BACK_CM2 * scale**2)
-    thicker = 36 * scale * (np.sqrt(np.clip(muscular, 0.3, 2.5)) - 1) * lumbar
+    thicker = 36 * scale * (np.sqrt(np.clip(muscular, 0.45, 2.5)) - 1) * lumbar
     knots = np.stack(
         [spine_x * 0.6, spine_y + rows[:, 3] * scale + thicker, width, depth, *(fat * rows[:, 4:7].T), rows[:, 7]], 1
     )
