@@ -1,7 +1,7 @@
 """SNOMED CT codes of vertebrae and discs, as in PS3.16: plain tables, for writing objects and for reading plans.
 
-Keyed by `Level` or by the disc's name, never by a number: a disc taken for a vertebra is an error of one level. CID 7602
-holds both; T13, L6 and the discs of rarer spines have no code there.
+Keyed by `Level` or by the disc's name, never by a number: a disc taken for a vertebra is an error of one level.
+CID 7602 holds both; T13, L6 and the discs of rarer spines have no code there.
 """
 
 from __future__ import annotations
