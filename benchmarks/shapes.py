@@ -37,10 +37,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first patient")
     parser.add_argument("--device", default="cpu")
     wanted = parser.parse_args()
-    print(
-        f"{datetime.datetime.now(tz=datetime.UTC).date()}  seeds {wanted.seed}..{wanted.seed + wanted.patients - 1}  {wanted.device}",
-        end="  ",
-    )
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    print(f"{today}  seeds {wanted.seed}..{wanted.seed + wanted.patients - 1}  {wanted.device}", end="  ")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(HEADER)
     sources: list[ShapeSource] = [Procedural()]

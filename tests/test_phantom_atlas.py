@@ -21,6 +21,7 @@ from numbering.phantom.shapes.atlas.mesh import Mesh
 from numbering.phantom.shapes.atlas.pelvic import PELVIS, SACRUM
 from numbering.phantom.shapes.atlas.voxels import signed_distance
 from numbering.phantom.shapes.atlas.warp import Warp
+from numbering.phantom.shapes.discs import remnant
 from numbering.phantom.shapes.mixed import Mixed
 from numbering.phantom.shapes.pelvis import hip_centre
 from numbering.phantom.shapes.procedural import Procedural
@@ -402,6 +403,17 @@ def test_the_sacrum_carries_the_sampled_endplate_and_width(atlas: Atlas, skeleto
         inside = distance([bone], skeleton.sacrum.place(across)) < 0
         widths.append(np.ptp(across[inside, 0]))
     assert max(widths) == pytest.approx(shape.width, abs=3)
+
+
+def test_a_trace_of_the_disc_s1_s2_is_left_out_of_the_bone(atlas: Atlas, skeleton: Skeleton) -> None:
+    found = []
+    for height in (0.0, 4.0):
+        sacrum = replace(skeleton.patient.sacrum, s1_s2_disc_mm=height, squared=0.1)
+        which = replace(skeleton, patient=replace(skeleton.patient, sacrum=sacrum))
+        trace = remnant(replace(skeleton, patient=replace(which.patient, sacrum=replace(sacrum, s1_s2_disc_mm=4.0))))
+        found.append(distance(atlas.sacrum(which), trace[0].bounds.mean(0, keepdims=True))[0])
+    assert found[0] < -3
+    assert found[1] > 1
 
 
 def test_a_squared_s1_is_procedural(atlas: Atlas, skeleton: Skeleton) -> None:

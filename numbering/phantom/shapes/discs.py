@@ -45,7 +45,7 @@ def discs(skeleton: Skeleton) -> list[Disc]:
             shape = skeleton.patient.sacrum
             lower = _Endplate(skeleton.sacrum, shape.endplate_width, shape.endplate_depth, 1.3)
         found += _between(upper, lower, kept.disc, kept.ordinal)
-    return [*found, *_remnant(skeleton)]
+    return [*found, *remnant(skeleton)]
 
 
 class _Endplate:
@@ -122,7 +122,7 @@ def _plane(frame: Frame, end: Frame) -> tuple[float, float, float]:
     return float(at[2] - slope_y * at[1] - slope_x * at[0]), slope_y, slope_x
 
 
-def _remnant(skeleton: Skeleton) -> list[Disc]:
+def remnant(skeleton: Skeleton) -> list[Disc]:
     """The disc S1-S2, where there is one."""
     shape = skeleton.patient.sacrum
     if shape.s1_s2_disc_mm <= 0:

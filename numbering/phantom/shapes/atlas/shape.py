@@ -81,8 +81,9 @@ class Fit:
         lattice = self.template.distance
         values = torch.as_tensor(lattice.values, device=device)
         distance = _sample(values, lattice.origin, lattice.pitch, fine)
-        slope = torch.stack(torch.gradient(distance, spacing=pitch)).norm(dim=0)
-        return Solid(distance / slope.clamp(0.5, 2.0), low, pitch)
+        a, b, c = torch.gradient(distance, spacing=pitch)
+        slope = a.square_().addcmul_(b, b).addcmul_(c, c).sqrt_().clamp_(0.5, 2.0)
+        return Solid(distance.div_(slope), low, pitch)
 
 
 class Bone:
@@ -122,19 +123,24 @@ def edited(solid: Solid, parts: Sequence[Part]) -> Solid:
     return Solid(values, solid.origin, solid.pitch)
 
 
-def apart(solid: Solid, frame: Frame, others: Sequence[Structure], gap_mm: float) -> Solid:
-    """The solid without what lies deeper in one of the others, or as deep within half the gap: where two bones that
-    are both treated so overlapped, a joint as wide as the gap is left midway between them."""
-    centre = torch.as_tensor(frame.centre, dtype=torch.float32, device=solid.values.device)
-    turn = torch.as_tensor(frame.rotation, dtype=torch.float32, device=solid.values.device)
-    points = solid.points() @ turn.T + centre
-    values = solid.values
-    for other in others:
-        low, high = (torch.as_tensor(side, dtype=torch.float32, device=values.device) for side in other.bounds)
-        near = ((points > low) & (points < high)).all(-1)
-        values = values.clone()
-        theirs = other.signed_distance(points[near])
-        values[near] = torch.maximum(values[near], (solid.values[near] - theirs + gap_mm) / 2)
+def apart(solid: Solid, frame: Frame, mutual: Sequence[Structure], fixed: Sequence[Structure], gap_mm: float) -> Solid:
+    """The solid with a joint as wide as the gap between it and other bones: midway through what it shares with the
+    ``mutual`` ones, which give way likewise, and wholly outside the ``fixed`` ones, which do not."""
+    values = solid.values.clone()
+    centre = torch.as_tensor(frame.centre, dtype=torch.float32, device=values.device)
+    turn = torch.as_tensor(frame.rotation, dtype=torch.float32, device=values.device)
+    for index, other in enumerate([*mutual, *fixed]):
+        corners = frame.own(np.array(np.meshgrid(*other.bounds.T, indexing="ij")).reshape(3, -1).T)
+        low = np.maximum(np.floor((corners.min(0) - solid.origin) / solid.pitch), 0).astype(int)
+        high = np.ceil((corners.max(0) - solid.origin) / solid.pitch).astype(int) + 1
+        window = tuple(slice(int(a), int(max(b, a))) for a, b in zip(low[::-1], high[::-1], strict=True))
+        part = values[window]
+        if part.numel():
+            start = solid.origin + solid.pitch * low
+            points = _lattice(start, solid.pitch, tuple(part.shape), values.device) @ turn.T + centre
+            theirs = other.signed_distance(points)
+            limit = (solid.values[window] - theirs + gap_mm) / 2 if index < len(mutual) else gap_mm - theirs
+            torch.maximum(part, limit, out=part)
     return Solid(values, solid.origin, solid.pitch)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache as once
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from numbering.phantom.anatomy.patient import Vertebra
+from numbering.phantom.anatomy.patient import Sacrum, Vertebra
 from numbering.phantom.pose import Frame, Placed, Skeleton
 from numbering.phantom.scene.labels import Label, vertebra_label
 from numbering.phantom.scene.structure import Structure
@@ -20,6 +21,7 @@ from numbering.phantom.shapes.atlas.library import Library
 from numbering.phantom.shapes.atlas.mesh import AtlasError
 from numbering.phantom.shapes.atlas.shape import Bone, Fit, Solid, apart, edited
 from numbering.phantom.shapes.atlas.warp import Warp
+from numbering.phantom.shapes.discs import remnant
 from numbering.phantom.shapes.joints import place_of
 from numbering.phantom.shapes.procedural import Procedural
 from numbering.phantom.shapes.solids import Part
@@ -27,6 +29,9 @@ from numbering.phantom.shapes.solids import Part
 KEPT = 64
 """Warped bones kept for the next view of the same patient."""
 JOINT_MM = 1.2
+SQUARED = 0.35
+"""From here on S1 looks like a lumbar vertebra, which no atlas here has."""
+SACROILIAC_MM = 2.0
 PELVIS = 1.6
 """The lattice of a hip bone is coarser by this."""
 _HERE = Frame(np.zeros(3), np.eye(3))
@@ -61,6 +66,7 @@ class Atlas:
         self._library = Library(source or ATLASES[name], Path(folder), kept, template_mm)
         self._pitch_mm, self._varied, self._device = pitch_mm, varied, device
         self._fallback = Procedural()
+        self._sacra: dict[tuple[Sacrum, int], tuple[Fit, Callable[[], Solid]]] = {}
         self._solids: OrderedDict[Key, tuple[Fit, Callable[[], Solid]]] = OrderedDict()
 
     def vertebra(self, skeleton: Skeleton, placed: Placed) -> list[Structure]:
@@ -70,21 +76,26 @@ class Atlas:
             return self._fallback.vertebra(skeleton, placed)
 
         def make() -> Solid:
-            return apart(bone.solid, placed.frame, self._neighbours(skeleton, placed), JOINT_MM)
+            return apart(bone.solid, placed.frame, *self._neighbours(skeleton, placed), JOINT_MM)
 
         return [Bone(bone.label, placed.frame, bone.box, make)]
 
-    def _neighbours(self, skeleton: Skeleton, placed: Placed) -> list[Structure]:
-        """What the vertebra has a joint with: nothing that it is fused to."""
-        index, found = place_of(skeleton, placed), list[Structure]()
+    def _neighbours(self, skeleton: Skeleton, placed: Placed) -> tuple[list[Structure], list[Structure]]:
+        """What the vertebra has a joint with, meshes and bones that stay as they are: nothing that it is fused to."""
+        index = place_of(skeleton, placed)
+        mutual: list[Structure] = []
+        fixed: list[Structure] = []
         for near in (index - 1, index + 1):
             if 0 <= near < len(skeleton.vertebrae) and not skeleton.vertebrae[min(index, near)].vertebra.disc.fused:
                 neighbour = skeleton.vertebrae[near]
                 whole = self._whole(skeleton, neighbour)
-                found += [whole] if whole else self._fallback.vertebra(skeleton, neighbour)
+                if whole:
+                    mutual.append(whole)
+                else:
+                    fixed += self._fallback.vertebra(skeleton, neighbour)
         if index == len(skeleton.vertebrae) - 1 and not edits.joined_to_sacrum(placed.vertebra):
-            found += self.sacrum(skeleton)
-        return found
+            fixed += self.sacrum(skeleton)
+        return mutual, fixed
 
     def _whole(self, skeleton: Skeleton, placed: Placed) -> Bone | None:
         """The vertebra before it is kept apart from its neighbours; None where it is procedural."""
@@ -130,10 +141,19 @@ class Atlas:
         looks like a lumbar vertebra."""
         shape = skeleton.patient.sacrum
         found = self._library.sacrum(self._flipped(skeleton))
-        if found is None or shape.squared > 0.3 or shape.s1_s2_disc_mm > 0:
+        if found is None or shape.squared > SQUARED:
             return self._fallback.sacrum(skeleton)
-        fitted = Fit(found, pelvic.sacrum_targets(skeleton, found.landmarks), pelvic.SACRUM_SLACK)
-        return [Bone(Label.SACRUM, skeleton.sacrum, fitted.box, self._once(fitted, ()))]
+        key = (shape, skeleton.patient.seed)
+        if key not in self._sacra:
+            fitted = Fit(found, pelvic.sacrum_targets(skeleton, found.landmarks), pelvic.SACRUM_SLACK)
+            whole = self._once(fitted, ())
+            self._sacra.clear()
+            self._sacra[key] = (
+                fitted,
+                once(lambda: apart(whole(), skeleton.sacrum, [], remnant(skeleton), 0.0)),
+            )
+        fitted, make = self._sacra[key]
+        return [Bone(Label.SACRUM, skeleton.sacrum, fitted.box, make)]
 
     def pelvis(self, skeleton: Skeleton) -> list[Structure]:
         """Hip bones, with the anatomy's width, crests and pelvic incidence; the upper femora are procedural."""
@@ -150,7 +170,9 @@ class Atlas:
 
     def _hip(self, fitted: Fit, sacrum: list[Structure]) -> Bone:
         def make() -> Solid:
-            return apart(fitted.solid(PELVIS * self._pitch_mm, self._device, fitted.box), _HERE, sacrum, 2 * JOINT_MM)
+            return apart(
+                fitted.solid(PELVIS * self._pitch_mm, self._device, fitted.box), _HERE, [], sacrum, SACROILIAC_MM
+            )
 
         return Bone(Label.HIP_BONE, _HERE, fitted.box, make)
 
@@ -166,11 +188,6 @@ class Atlas:
         return self._varied and variety.mirrored(skeleton.patient)
 
     def _once(self, fitted: Fit, parts: tuple[Part, ...]) -> Callable[[], Solid]:
-        made: list[Solid] = []
-
-        def make() -> Solid:
-            if not made:
-                made.append(edited(fitted.solid(self._pitch_mm, self._device, fitted.box_with(parts)), parts))
-            return made[0]
-
-        return make
+        return once(
+            lambda: edited(fitted.solid(self._pitch_mm, self._device, fitted.box_with(parts)), parts),
+        )
