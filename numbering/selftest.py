@@ -50,7 +50,7 @@ class Plan:
     to: tuple[Peer, ...]
     views: tuple[str, ...] = ("ap",)
     field_of_view: str = "lumbar"
-    count: int = 2
+    count: int = 3
     seed: int = FIRST_SEED
     film_pixels: int | None = None
     """Of the films' longer side; None: full size, as modalities send them."""

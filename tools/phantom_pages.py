@@ -2,7 +2,7 @@
 
     numbering phantom --out PATIENTS --count 24 --views all --field-of-view lumbar,whole-spine
     python -m tools.phantom_pages PATIENTS --out docs/pictures/phantom
-    python -m tools.phantom_pages PATIENTS --out /tmp/beside --real 'ap-lumbar=/data/films/*.jpg'
+    python -m tools.phantom_pages PATIENTS --out /tmp/beside --real ap-lumbar=/data/films
 
 Writes one PNG a view (``ap-lumbar.png``, ``ct.png``, ``mr-sagittal-T2.png``, …). With ``--real`` real images alternate
 with simulated ones, small and without names: where the pages go, no real image may be made public.
@@ -11,7 +11,6 @@ with simulated ones, small and without names: where the pages go, no real image 
 from __future__ import annotations
 
 import argparse
-import glob
 import re
 import sys
 from collections.abc import Sequence
@@ -51,6 +50,12 @@ def patient_of(path: Path) -> str:
     return " ".join(part for part in path.parts if part.startswith(("patient-", "visit-")))
 
 
+def real_images(option: str) -> tuple[str, list[Path]]:
+    """The view, and the JPEG and PNG files of the folder, of ``VIEW=FOLDER``."""
+    view, _, folder = option.partition("=")
+    return view, sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+
+
 def page(pictures: Sequence[Path], real: Sequence[Path], columns: int) -> Image.Image:
     """A sheet; real images between the simulated ones."""
     simulated = [cell(path, patient_of(path)) for path in pictures]
@@ -65,11 +70,9 @@ def main() -> int:
     parser.add_argument("patients", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--columns", type=int, default=6)
-    parser.add_argument("--real", action="append", default=[], metavar="VIEW=GLOB")
+    parser.add_argument("--real", action="append", default=[], metavar="VIEW=FOLDER")
     options = parser.parse_args()
-    real = {
-        view: sorted(map(Path, glob.glob(pattern))) for view, pattern in (one.split("=", 1) for one in options.real)
-    }
+    real = dict(real_images(one) for one in options.real)
     found = views(options.patients)
     if not found:
         print(f"{options.patients}: no pictures of simulated patients below it", file=sys.stderr)

@@ -29,7 +29,7 @@ def selftest(
     qido: Annotated[
         str, typer.Option(metavar="URL", help="Root of the PACS's DICOMweb service: it must hold the results.")
     ] = "",
-    count: Annotated[int, typer.Option(min=1, help="How many patients.")] = 2,
+    count: Annotated[int, typer.Option(min=1, help="How many patients.")] = 3,
     views: Annotated[str, typer.Option(help="As in `numbering phantom`; those without a pipeline are listed.")] = "ap",
     field_of_view: Annotated[str, typer.Option(help="lumbar or whole-spine.")] = "lumbar",
     seed: Annotated[int | None, typer.Option(help="First patient's seed; by default of a reserved range.")] = None,
