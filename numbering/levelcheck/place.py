@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from numbering.anatomy import Level
 from numbering.levelcheck.answer import Mark, Why
 from numbering.levelcheck.regions import Region, in_order, regions
-from numbering.record.model import PatientRecord, SeriesEntry, Structure
+from numbering.record.model import PatientRecord, SeriesEntry, Structure, levels_of
 
 EDGE = 0.04
 """A mark nearer to an edge than this share of a body's height (about 1 mm) is on the edge…"""
@@ -41,7 +40,21 @@ def locate(mark: Mark, record: PatientRecord) -> Located:
     if not all(in_order(structures) for _, structures in on_image):
         return Located(why=Why.OUT_OF_ORDER)
     reached = [(entry, region) for entry, structures in on_image for region in regions(structures)]
+    if odds := _at_odds(reached):
+        return Located(why=Why.TWO_NAMES, near=odds)
     return _decide((mark.place.x, mark.place.y), reached)
+
+
+def _at_odds(reached: Sequence[tuple[SeriesEntry, Region]]) -> tuple[str, ...]:
+    """Two names that different results give to one body or disc, anywhere on the image; none is the usual answer."""
+    for entry, region in reached:
+        for other, theirs in reached:
+            one, another = region.structure, theirs.structure
+            if entry is other or one.name == another.name or one.is_disc != another.is_disc:
+                continue
+            if region.distance((another.place.x, another.place.y)) < 0:
+                return one.name, another.name
+    return ()
 
 
 def _on_image(entry: SeriesEntry, mark: Mark) -> Sequence[Structure]:
@@ -50,28 +63,34 @@ def _on_image(entry: SeriesEntry, mark: Mark) -> Sequence[Structure]:
 
 
 def _decide(point: tuple[float, float], reached: Sequence[tuple[SeriesEntry, Region]]) -> Located:
-    touched = [(entry, region) for entry, region in reached if region.distance(point) < _edge(region)]
-    names = sorted({region.structure.name for _, region in touched}, key=_head_to_foot)
-    if not touched or all(region.distance(point) > 0 for _, region in touched):
+    reaches = [_Reach(entry, region, region.distance(point)) for entry, region in reached]
+    touched = [one for one in reaches if one.distance < one.edge]
+    names = sorted({one.region.structure.name for one in touched}, key=levels_of)
+    if all(one.distance > 0 for one in touched):
         return Located(why=Why.OUTSIDE, near=tuple(names))
     if len(names) > 1:
-        results = {id(entry) for entry, _ in touched}
+        results = {id(one.entry) for one in touched}
         return Located(why=Why.BETWEEN if len(results) == 1 else Why.TWO_NAMES, near=tuple(names))
-    inside = [(entry, region) for entry, region in touched if region.distance(point) <= -_edge(region)]
+    inside = [one for one in touched if one.distance <= -one.edge]
     if not inside:
         return Located(why=Why.BETWEEN, near=tuple(names))
-    entry, region = max(inside, key=lambda one: _strength(one[1].structure))
-    return Located(region.structure, entry)
+    best = max(inside, key=lambda one: one.strength)
+    return Located(best.region.structure, best.entry)
 
 
-def _edge(region: Region) -> float:
-    return min(EDGE * region.height, CORE * region.thickness)
+@dataclass(frozen=True)
+class _Reach:
+    """A region, whose result it is of, and how far the mark is from its edge."""
 
+    entry: SeriesEntry
+    region: Region
+    distance: float
 
-def _strength(structure: Structure) -> tuple[bool, float]:
-    return structure.basis.confirmed, structure.probability
+    @property
+    def edge(self) -> float:
+        return min(EDGE * self.region.height, CORE * self.region.thickness)
 
-
-def _head_to_foot(name: str) -> tuple[int, ...]:
-    order = list(Level)
-    return tuple(order.index(Level.parse(part)) for part in name.split("-"))
+    @property
+    def strength(self) -> tuple[bool, float]:
+        structure = self.region.structure
+        return structure.basis.confirmed, structure.probability

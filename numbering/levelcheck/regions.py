@@ -5,12 +5,12 @@ Lengths in pixels. Distances are signed: positive outside, negative inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import dist, hypot
 
-from numbering.anatomy import Disc, Level
+from numbering.anatomy import VARIANTS, Disc, Level
 from numbering.geometry import Point, corners_of
 from numbering.record.model import Basis, OtherName, Place, Structure
 
@@ -18,6 +18,8 @@ DISC_TALLEST = 0.75
 """A gap between two bodies taller than this share of their height is no disc: a vertebra may lie in it unseen."""
 CENTRES = {False: 0.3, True: 0.1}
 """Radius of a vertebra (False) or disc (True) of which only the centre is known, as a share of the bodies' spacing."""
+
+DISCS = frozenset((disc.upper, disc.lower) for variant in VARIANTS for disc in variant.discs())
 
 Corners = tuple[Point, Point, Point, Point]
 
@@ -50,11 +52,12 @@ class Region:
 
 def regions(structures: Sequence[Structure]) -> list[Region]:
     """The regions of one result's structures on one image; a structure whose extent cannot be told has none."""
-    vertebrae = [one for one in structures if not one.is_disc]
-    discs = [one for one in structures if one.is_disc]
-    discs += [_implied(*pair) for pair in _neighbours(vertebrae) if not _listed(discs, *pair)]
-    found = (_vertebra(one, vertebrae) for one in vertebrae), (_disc(one, vertebrae) for one in discs)
-    return [region for part in found for region in part if region is not None]
+    vertebrae = {one.levels[0]: one for one in structures if not one.is_disc}
+    listed = {one.levels: one for one in structures if one.is_disc}
+    implied = [_implied(*pair) for pair in _neighbours(vertebrae.values()) if _between(*pair) not in listed]
+    discs = (_disc(one, vertebrae) for one in (*listed.values(), *implied))
+    bodies = (_vertebra(one, vertebrae.values()) for one in vertebrae.values())
+    return [region for region in (*bodies, *discs) if region is not None]
 
 
 def in_order(structures: Iterable[Structure]) -> bool:
@@ -69,34 +72,32 @@ def in_order(structures: Iterable[Structure]) -> bool:
     return all(above < below for above, below in pairwise(along))
 
 
-def _vertebra(one: Structure, vertebrae: Sequence[Structure]) -> Region | None:
+def _vertebra(one: Structure, vertebrae: Iterable[Structure]) -> Region | None:
     corners = _corners(one)
     if corners:
         return Region(one, _height(corners), corners) if _convex(corners) else None
     return _circle(one, vertebrae)
 
 
-def _disc(one: Structure, vertebrae: Sequence[Structure]) -> Region | None:
-    by_level = {other.levels[0]: other for other in vertebrae}
-    upper, lower = (by_level.get(level) for level in one.levels)
+def _disc(one: Structure, vertebrae: Mapping[Level, Structure]) -> Region | None:
+    upper, lower = (vertebrae.get(level) for level in one.levels)
     above, below = upper and _corners(upper), lower and _corners(lower)
     own = _corners(one)
     if own:
         beside = [_height(corners) for corners in (above, below) if corners]
         return Region(one, min(beside, default=_height(own)), own) if _convex(own) else None
     if not above or not below:
-        return _circle(one, vertebrae)
+        return _circle(one, vertebrae.values())
     outline = (above[3], above[2], below[1], below[0])
     height = min(_height(above), _height(below))
-    fits = _convex(outline) and _height(outline) <= DISC_TALLEST * height and _same_turn(outline, above)
+    fits = _height(outline) <= DISC_TALLEST * height and _convex(outline) and _same_turn(outline, above)
     return Region(one, height, outline) if fits else None
 
 
-def _circle(one: Structure, vertebrae: Sequence[Structure]) -> Region | None:
+def _circle(one: Structure, vertebrae: Iterable[Structure]) -> Region | None:
     """Where only centres are known: within a share of the spacing of the vertebrae about it."""
-    levels = {level for level in Level if any(abs(_rank(level) - _rank(own)) <= 1 for own in one.levels)}
-    near = sorted((other for other in vertebrae if other.levels[0] in levels), key=lambda other: other.levels)
-    gaps = [dist(_centre(a), _centre(b)) for a, b in pairwise(near) if _adjacent(a, b)]
+    pairs = [pair for pair in _neighbours(vertebrae) if set(_between(*pair)) & set(one.levels)]
+    gaps = [dist(_centre(upper), _centre(lower)) for upper, lower in pairs]
     if not gaps or min(gaps) <= 0:
         return None
     return Region(one, min(gaps), radius=CENTRES[one.is_disc] * min(gaps))
@@ -133,25 +134,13 @@ def _other_disc(upper: OtherName | None, lower: OtherName | None) -> OtherName |
     return OtherName(name=name, probability=min(upper.probability, lower.probability))
 
 
-def _neighbours(vertebrae: Sequence[Structure]) -> list[tuple[Structure, Structure]]:
+def _neighbours(vertebrae: Iterable[Structure]) -> list[tuple[Structure, Structure]]:
     ordered = sorted(vertebrae, key=lambda one: one.levels)
-    return [(a, b) for a, b in pairwise(ordered) if _adjacent(a, b)]
+    return [pair for pair in pairwise(ordered) if _between(*pair) in DISCS]
 
 
-def _adjacent(upper: Structure, lower: Structure) -> bool:
-    try:
-        Disc(upper.levels[0], lower.levels[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _listed(discs: Iterable[Structure], upper: Structure, lower: Structure) -> bool:
-    return any(one.levels == (*upper.levels, *lower.levels) for one in discs)
-
-
-def _rank(level: Level) -> int:
-    return list(Level).index(level)
+def _between(upper: Structure, lower: Structure) -> tuple[Level, Level]:
+    return upper.levels[0], lower.levels[0]
 
 
 def _centre(one: Structure) -> Point:

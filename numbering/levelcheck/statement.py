@@ -30,7 +30,7 @@ ENGLISH: Catalogue = {
     "assumes": "It assumes {assumptions}.",
     "alternative": "Otherwise it is {other}, probability {other_probability}.",
     "unusual": "This spine is not the usual one: {spine}. Make sure that the plan counts it so.",
-    "known": "Where {planned} is: see the list.",
+    "known": "What is known of {planned}: see the list.",
     "not-known": "No image of this patient shows {planned} by name.",
     "widened": "This site also accepts names {bases}.",
     "research": "AI result, not verified; research use only. Count for yourself first.",

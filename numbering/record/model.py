@@ -7,6 +7,7 @@ Names are those after conclusion: a result whose names were shifted or carried o
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -66,6 +67,15 @@ class OtherName(Frozen):
     probability: Probability
 
 
+@cache
+def levels_of(name: str) -> tuple[Level, ...]:
+    """The vertebra of this name, or the two that the disc of this name lies between, head to foot."""
+    if "-" not in name:
+        return (Level.parse(name),)
+    disc = Disc.parse(name)
+    return (disc.upper, disc.lower)
+
+
 class Structure(Frozen):
     """A named vertebra or disc on one image. ``place`` is its centre there.
 
@@ -96,10 +106,7 @@ class Structure(Frozen):
     @property
     def levels(self) -> tuple[Level, ...]:
         """The vertebra, or the two that the disc lies between, head to foot."""
-        if not self.is_disc:
-            return (Level.parse(self.name),)
-        disc = Disc.parse(self.name)
-        return (disc.upper, disc.lower)
+        return levels_of(self.name)
 
 
 class SeriesEntry(Frozen):
