@@ -95,7 +95,7 @@ class _Scanner:
         device: torch.device | str,
     ) -> None:
         self._skeleton, self._structures, self._protocol, self._device = skeleton, structures, protocol, device
-        self._appearance = Appearance(skeleton, protocol, skeleton.patient.seed)
+        self._appearance = Appearance(skeleton, structures, protocol, skeleton.patient.seed)
         self._reference = skeleton.at(22.0) + np.array([0, 25.0, 0])
         self._back = _back_of(structures, float(self._reference[1]))
         self._coil_seed, self._band = int(rng.integers(1 << 31)), Band(rng)

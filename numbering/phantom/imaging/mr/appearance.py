@@ -5,13 +5,13 @@ Fat and water are painted apart, since fat lands elsewhere in the image (chemica
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from numbering.phantom.imaging.mr import skeletal, soft
-from numbering.phantom.imaging.mr.look import Look, Mix
+from numbering.phantom.imaging.mr.look import VESSELS, Look, Mix
 from numbering.phantom.imaging.mr.protocol import Protocol
 from numbering.phantom.imaging.mr.signal import water_signal
 from numbering.phantom.imaging.mr.tissue import MUSCLE, WATER, tissue_of
@@ -30,7 +30,8 @@ _RECIPES: Mapping[int, Recipe] = {
     Label.EPIDURAL_FAT: soft.epidural,
     **dict.fromkeys((Label.NUCLEUS, Label.ANNULUS), skeletal.disc),
     Label.THECAL_SAC: soft.sac,
-    **dict.fromkeys((Label.AORTA, Label.CAVA, Label.ILIAC_VESSELS, Label.PULMONARY_VESSELS), soft.vessel),
+    Label.LIGAMENT: soft.ligament,
+    **dict.fromkeys(VESSELS, soft.vessel),
     **dict.fromkeys((Label.BOWEL, Label.STOMACH, Label.STOOL), soft.gut),
     **dict.fromkeys((Label.LIVER, Label.SPLEEN, Label.KIDNEY_RIGHT, Label.KIDNEY_LEFT), soft.solid_organ),
 }
@@ -41,8 +42,8 @@ class Appearance:
 
     background = (0.0, 0.0)
 
-    def __init__(self, skeleton: Skeleton, protocol: Protocol, seed: int) -> None:
-        self._look = Look(skeleton, protocol, seed)
+    def __init__(self, skeleton: Skeleton, structures: Sequence[Structure], protocol: Protocol, seed: int) -> None:
+        self._look = Look(skeleton, protocol, seed, structures)
         self._protocol = protocol
 
     def __call__(self, structure: Structure, distance: Tensor, points: Tensor) -> Tensor:

@@ -20,7 +20,10 @@ class DiscPlace:
     axes: Array
     height_mm: float
     """At its middle."""
-    degeneration: float
+    width: float
+    depth: float
+    worn: float
+    """Degeneration, 0 healthy … 1 black and collapsed."""
     fused: bool
 
     @property
@@ -56,7 +59,17 @@ def _place(above: Placed, lower_level: Level, upper: Array, lower: Array, left: 
     # What separates the two endplates as placed: the anatomy's height, or what posing made of it.
     height = float(up @ (upper.mean(0) - lower.mean(0)))
     axes = np.stack([left, np.cross(up, left), up], axis=1)
-    return DiscPlace(Disc(above.vertebra.level, lower_level), centre, axes, height, below.degeneration, below.fused)
+    size = above.vertebra.size
+    return DiscPlace(
+        disc=Disc(above.vertebra.level, lower_level),
+        centre=centre,
+        axes=axes,
+        height_mm=height,
+        width=size.lower_width,
+        depth=size.lower_depth,
+        worn=below.degeneration,
+        fused=below.fused,
+    )
 
 
 def _unit(vector: Array) -> Array:

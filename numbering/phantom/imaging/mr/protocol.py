@@ -274,7 +274,7 @@ def _upright(base: Protocol, machine: Machine, rng: np.random.Generator) -> Prot
     return replace(
         base,
         fov_mm=224.0 if one_mm else fov,
-        matrix=(224, 224) if one_mm else (samples, int(samples * rng.uniform(0.6, 0.9))),
+        matrix=(176, 160) if one_mm else (samples, int(samples * rng.uniform(0.6, 0.9))),
         reconstructed=224 if one_mm else int(rng.choice([320, 384, 448, 512, 512])),
         # Phase encoding along the body keeps the ghosts of the belly off the spine; some sites leave it front to back.
         readout="row" if rng.random() < 0.75 else "column",
@@ -284,6 +284,10 @@ def _upright(base: Protocol, machine: Machine, rng: np.random.Generator) -> Prot
         oversampling=round(float(rng.uniform(0.7, 1.0)), 2),
         saturation=round(float(rng.uniform(0.4, 0.95)), 2) if rng.random() < 0.5 else 0.0,
         flip_angle=4.0 if one_mm else base.flip_angle,
+        # A 3-D acquisition gathers signal for minutes, is filtered hard, and averages what pulses.
+        signal_to_noise=base.signal_to_noise * (2.2 if one_mm else 1.0),
+        tukey=round(float(rng.uniform(0.6, 1.0)), 3) if one_mm else base.tukey,
+        pulsation=0.0 if one_mm else base.pulsation,
     )
 
 

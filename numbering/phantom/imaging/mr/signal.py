@@ -8,7 +8,7 @@ from numbering.phantom.imaging.mr.protocol import Protocol
 from numbering.phantom.imaging.mr.tissue import FAT, Tissue
 
 _GRADIENT = ("water GRE", "localizer")
-_FAT_LEFT = {"T2 FS": 0.07, "water GRE": 0.04}
+_FAT_LEFT = {"T2 FS": 0.07, "water GRE": 0.14}
 """What spectral fat suppression leaves; inversion recovery follows from its equation."""
 _TRABECULAR_T2_STAR_MS = 16.0
 _VOID = 0.04

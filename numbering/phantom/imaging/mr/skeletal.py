@@ -12,7 +12,7 @@ from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.structure import Structure
 from numbering.phantom.shapes.discs import Disc
 
-CORTEX_MM = 0.9
+CORTEX_MM = 0.7
 TRABECULAE = 0.80
 """Share of a bone's inside that is marrow."""
 
@@ -59,30 +59,26 @@ def _basivertebral(placed: Placed, points: Tensor) -> Tensor:
 
 
 def disc(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
-    """A healthy nucleus is bright, at times with a dark cleft; a worn one is nearly as dark as the ring."""
-    worn, number, own = _wear(look, structure, points)
-    grain, slow = look.field("grain", 0, points), look.field("lobule", 0, points)
-    whole, ring = look.water(Label.NUCLEUS, NUCLEUS), look.water(Label.ANNULUS, ANNULUS)
-    core = whole + (look.water(Label.NUCLEUS, BLACK_NUCLEUS) - whole) * worn**0.7
-    if structure.label == Label.ANNULUS:
-        # The inner ring is half gelatinous, the outermost fibres are black: no line parts ring and nucleus.
-        inner = ((-deep - 0.5) / 6.5).clamp(0, 1)
-        signal = ring * (0.3 + 0.7 * inner) + 0.5 * (core - ring) * inner**2
-        return signal / max(ring, 1e-6) * (1 + 0.08 * slow), 0.0, 1.0
-    chance = look.chance(number)
-    cleft = max(0.0, 0.5 * chance - 0.15) * torch.exp(-((own[:, 2] / (0.9 + chance)) ** 2)) * (1 - worn)
-    near_ring = 0.5 * ((deep + 4.0) / 4.0).clamp(0, 1) ** 2
-    signal = core + (ring - core) * near_ring
-    return signal / max(whole, 1e-6) * (1 - cleft) * (1 + 0.06 * slow + 0.04 * grain), 0.0, 1.0
+    """A healthy nucleus is bright, at times with a dark cleft; a worn one is nearly as dark as the ring.
 
-
-def _wear(look: Look, structure: Structure, points: Tensor) -> tuple[float, int, Tensor]:
-    """Degeneration, a number of its own, and the points in the disc's frame."""
-    if isinstance(structure, Disc):
-        own = (points - _like(structure.frame.centre, points)) @ _like(structure.frame.rotation, points)
-        return structure.degeneration, structure.ordinal, own
+    Bright core and black outermost fibres grade into each other from the middle outwards, so that no line parts the two
+    structures and the core reaches the endplates.
+    """
     place = look.nearest_disc(structure)
-    return place.degeneration, 0, (points - _like(place.centre, points)) @ _like(place.axes, points)
+    worn, number = (structure.degeneration, structure.ordinal) if isinstance(structure, Disc) else (place.worn, 0)
+    own = (points - _like(place.centre, points)) @ _like(place.axes, points)
+    outwards = torch.hypot(own[:, 0] / (place.width / 2), own[:, 1] / (place.depth / 2))
+    from_edge = (1 - outwards).clamp(min=0) * place.depth / 2
+    nucleus, ring = look.water(Label.NUCLEUS, NUCLEUS), look.water(Label.ANNULUS, ANNULUS)
+    core = nucleus + (look.water(Label.NUCLEUS, BLACK_NUCLEUS) - nucleus) * worn**0.7
+    chance = look.chance(number)
+    inside = ((from_edge - 3.0 - 2.0 * worn) / 5.0).clamp(0, 1)
+    inside = inside * inside * (3 - 2 * inside)
+    fibres = ring * (0.35 + 0.65 * (from_edge / 2.5).clamp(0, 1))
+    cleft = max(0.0, 0.5 * chance - 0.15) * torch.exp(-((own[:, 2] / (0.9 + chance)) ** 2)) * (1 - worn) * inside
+    grain, slow = look.field("grain", 0, points), look.field("lobule", 0, points)
+    signal = (fibres + (core - fibres) * inside) * (1 - cleft) * (1 + 0.06 * slow + 0.04 * grain)
+    return signal / max(look.water(structure.label), 1e-6), 0.0, 1.0
 
 
 def _like(values: Array, points: Tensor) -> Tensor:

@@ -25,7 +25,9 @@ def muscle(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mi
     lobes = ((organ + slow * 0.5 - 2.4 + 3.2 * share) / 0.8).clamp(0, 1) * (0.4 + 0.6 * (bundles > -0.4))
     cleft = _sheet(organ, 0.05 + 0.10 * share) * (slow > 0.0) * ((deep + 16) / 6).clamp(0, 1)
     plane = ((deep + 0.9) / 0.9).clamp(0, 1) * ((bundles + 0.9) / 0.6).clamp(0, 1)
-    fat = (0.02 + 0.3 * share + 0.6 * flecks + 0.7 * lobes + 0.5 * cleft + 0.45 * plane).clamp(0, 0.93)
+    fat = (
+        0.02 + 0.3 * share + 0.6 * flecks + 0.7 * lobes + (0.2 + 0.8 * min(share * 2, 0.6)) * cleft + 0.45 * plane
+    ).clamp(0, 0.93)
     return 1.0, fat, 1 + bundles * 0.05 + look.field("grain", 0, points) * 0.04 + lobule * 0.03
 
 
@@ -38,16 +40,22 @@ def fat(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
     return 1.0, share, 1 - 0.6 * vessel
 
 
+def ligament(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
+    """Fibres with fat between them."""
+    strands = look.field("lobule", 1, points)
+    return 1.0, (0.14 + 0.12 * strands).clamp(0.02, 0.6), 1 + 0.1 * look.field("grain", 0, points)
+
+
 def epidural(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
     """Fat behind and beside the sac; in front of it mostly veins."""
-    ahead = structure.signed_distance(points - torch.tensor([0.0, 4.5, 0.0], device=points.device))
+    ahead = structure.signed_distance(points - torch.tensor([0.0, 6.0, 0.0], device=points.device))
     front = ((ahead + 2.5) / 2.5).clamp(0, 1)
-    return 1.0, 0.88 - 0.62 * front, 1.0
+    return 1.0, 0.88 - 0.7 * front, 1.0
 
 
 def sac(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
     """Fluid, dark where it pulses and along the dura; below the conus fine roots lie behind, as in one who lies."""
-    flow = (0.7 * look.field("lobule", 1, points) + 0.7 * look.field("organ", 1, points) - 0.9).clamp(0, 1)
+    flow = ((look.field("flow", 0, points) - 0.6) / 1.2).clamp(0, 1)
     dura = ((deep + 0.5) / 0.5).clamp(0, 1)
     behind = structure.signed_distance(points + torch.tensor([0.0, 5.0, 0.0], device=points.device))
     bundle = ((behind + 2.0) / 3.0).clamp(0, 1) * (deep < -0.8)
@@ -57,12 +65,12 @@ def sac(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
     roots = ((look.field("rootlet", 0, points) - 0.75 + 0.4 * reach) / 0.35).clamp(0, 1) * bundle * (reach > 0)
     nerve = look.water(Label.NERVE, CORD) / max(look.water(Label.THECAL_SAC), 1e-6)
     still = 1 + roots * 0.8 * (nerve - 1)
-    return still * (1 - look.protocol.pulsation * 0.8 * flow) * (1 - 0.5 * dura), 0.0, 1.0
+    return still * (1 - look.protocol.pulsation * 0.8 * flow) * (1 - 0.3 * dura), 0.0, 1.0
 
 
 def vessel(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
     """Void with a grey wall; slow blood in a vein may shine."""
-    wall = ((deep + 1.6) / 1.0).clamp(0, 1)
+    wall = ((look.in_vessels(structure, deep, points) + 1.4) / 1.0).clamp(0, 1)
     blood, organ = look.water(structure.label), look.water(Label.LIVER, ORGAN)
     streams = 2.5 * look.field("organ", 0, points).clamp(0, 1) if structure.label in _SLOW and blood < organ else 0.0
     return 1.0, wall * 0.05, 1 + wall * (0.55 * organ / max(blood, 1e-6) - 1) + streams
