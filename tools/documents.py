@@ -15,11 +15,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from numbering.levelcheck import Check
 from numbering.phantom.truth import Truth
 from numbering.report import RunReport
 from numbering.settings import Settings
 from numbering.web.app import application
 from tools.conformance import conformance_statement
+from tools.level_check import level_check_page
 from tools.model_cards import model_cards
 from tools.serving import serving_requirements
 
@@ -120,6 +122,8 @@ def openapi_description() -> str:
 DOCUMENTS: Mapping[Path, Callable[[], str]] = {
     DOCS / "settings.md": settings_table,
     DOCS / "models.md": model_cards,
+    DOCS / "levelcheck.md": level_check_page,
+    DOCS / "schemas" / "check-1.json": lambda: published_schema(Check, "check:1"),
     DOCS / "schemas" / "run-1.json": lambda: published_schema(RunReport, "run:1"),
     DOCS / "openapi.json": openapi_description,
     DOCS / "conformance.md": conformance_statement,

@@ -40,7 +40,7 @@ def locate(mark: Mark, record: PatientRecord) -> Located:
     if not all(in_order(structures) for _, structures in on_image):
         return Located(why=Why.OUT_OF_ORDER)
     reached = [(entry, region) for entry, structures in on_image for region in regions(structures)]
-    if odds := _at_odds(reached):
+    if len(entries) > 1 and (odds := _at_odds(reached)):
         return Located(why=Why.TWO_NAMES, near=odds)
     return _decide((mark.place.x, mark.place.y), reached)
 
