@@ -69,9 +69,9 @@ def _below_liver(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:
 def _spleen(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:
     scale, trunk = site.scale, site.trunk
     z = dome.top - 62 * scale
-    x = trunk.at(z, trunk.width) - 44 * scale
+    x = trunk.at(z, trunk.width) - 40 * scale
     y = site.spine(z)[1] + 8 * scale
-    half = np.array([26, 46, 56]) * scale * float(rng.normal(1, 0.09))
+    half = np.array([30, 52, 58]) * scale * float(rng.normal(1, 0.09))
     turn = np.radians(-38)
     axes = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
     return blob(Label.SPLEEN, [x, y, z], half, axes, bumps=0.04, rng=rng, dent=dented([-1, 0, 0], 0.25, 0.6))

@@ -40,7 +40,8 @@ def _furrow(site: Site) -> Array:
     trunk = site.trunk
     depth = np.minimum(0.35 * trunk.back_fat, 9.0 * site.scale)
     across = trunk.width[:, None] * COS
-    return np.asarray(depth[:, None] * np.exp(-((across / (17 * site.scale)) ** 2)) * (SIN > 0))
+    shallow = depth[:, None] * np.exp(-((across / (17 * site.scale)) ** 2)) * (SIN > 0)
+    return np.asarray(np.maximum(shallow, trunk.furrow(0.8)))
 
 
 def cavity(site: Site) -> Stack:

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.envelope import depth_for_ribs, envelope
 from numbering.phantom.scene.grid import Array
-from numbering.phantom.scene.outline import halves, superellipse
+from numbering.phantom.scene.outline import COS, SIN, halves, superellipse
 
 # at: ordinal of the usual spine, or mm below S1's endplate (negative); half width and half depth of a lean trunk; how
 # far the muscles reach behind the middle of the spine; share of the subcutaneous fat at the side, in front and behind;
@@ -27,12 +27,12 @@ _ROWS = np.array(
         (24, 138, 95, 61, 1.15, 1.3, 1.3, 2.35),
         (23, 133, 94, 62, 1.1, 1.2, 1.1, 2.4),
         (22, 131, 94, 63, 1.0, 1.1, 1.0, 2.45),
-        (21, 133, 96, 64, 0.85, 1.0, 0.9, 2.45),
-        (20, 137, 99, 64, 0.75, 0.8, 0.8, 2.4),
-        (18, 143, 106, 63, 0.6, 0.5, 0.7, 2.3),
-        (16, 146, 108, 63, 0.55, 0.5, 0.6, 2.25),
-        (14, 150, 107, 64, 0.6, 0.6, 0.6, 2.2),
-        (12, 158, 100, 65, 0.6, 0.6, 0.6, 2.2),
+        (21, 131, 96, 64, 0.85, 1.0, 0.9, 2.45),
+        (20, 133, 99, 64, 0.75, 0.8, 0.8, 2.4),
+        (18, 132, 106, 63, 0.6, 0.5, 0.7, 2.3),
+        (16, 139, 108, 63, 0.55, 0.5, 0.6, 2.25),
+        (14, 143, 107, 64, 0.6, 0.6, 0.6, 2.2),
+        (12, 152, 100, 65, 0.6, 0.6, 0.6, 2.2),
         (10.3, 172, 90, 66, 0.5, 0.5, 0.6, 2.3),
         (9, 168, 78, 62, 0.4, 0.4, 0.6, 2.3),
         (7.8, 88, 62, 58, 0.3, 0.3, 0.5, 2.0),
@@ -43,6 +43,7 @@ _ROWS = np.array(
 _AT = _ROWS[:, 0]
 WAIST = 22.0
 _ROW_MM = 8.0
+_FURROW_MM = 17.0
 ROUNDER = 0.2
 """How much less angular the front of the trunk is than its back."""
 _USUAL_BACK_CM2 = 22.0
@@ -69,6 +70,8 @@ class Trunk:
     power: Array
     front_depth: Array
     """What ``depth`` is before the middle: more where the ribs need it."""
+    dip: Array
+    """How far the muscles stand out behind the spinous processes, between which skin and fascia sink in."""
     bones: Array
     """Radii ``(n, DIRECTIONS)`` that ribs and iliac wings need at least."""
 
@@ -80,7 +83,13 @@ class Trunk:
     def muscle(self) -> Array:
         """Radii of the muscular trunk ``(n, DIRECTIONS)``."""
         front = superellipse(self.width, self.front_depth, self.power - ROUNDER)
-        return np.maximum(halves(front, superellipse(self.width, self.depth, self.power)), self.bones)
+        whole = np.maximum(halves(front, superellipse(self.width, self.depth, self.power)), self.bones)
+        return np.asarray(whole - self.furrow(1.0))
+
+    def furrow(self, share: float) -> Array:
+        """What the furrow of the back takes from radii ``(n, DIRECTIONS)``."""
+        across = self.depth[:, None] * COS / _FURROW_MM
+        return np.asarray(share * self.dip[:, None] * np.exp(-(across**2)) * (SIN > 0))
 
     def skin(self) -> Array:
         """Radii of the body's outline."""
@@ -100,7 +109,9 @@ class Trunk:
         """y of the fascia behind the muscles of the back at points."""
         across = np.abs(x - self.at(z, self.x)) / self.at(z, self.width)
         power, depth = self.at(z, self.power), self.at(z, self.depth)
-        return np.asarray(self.at(z, self.back) - depth * (1 - (1 - np.minimum(across, 0.98) ** power) ** (1 / power)))
+        sunk = self.at(z, self.dip) * np.exp(-(((x - self.at(z, self.x)) / _FURROW_MM) ** 2))
+        flat = depth * (1 - (1 - np.minimum(across, 0.98) ** power) ** (1 / power))
+        return np.asarray(self.at(z, self.back) - flat - sunk)
 
     def front(self, x: Array | float, z: Array | float) -> Array:
         """y of the front of the muscular trunk at points."""
@@ -141,7 +152,18 @@ def trunk(skeleton: Skeleton) -> Trunk:
     front_depth = np.maximum(depth, depth_for_ribs(skeleton, fine, middle, width))
     front_depth = gaussian_filter1d(front_depth, 20 / _ROW_MM, mode="nearest")
     bones = envelope(skeleton, fine, middle)
-    return Trunk(fine, x, back, width, depth, side, front, behind, power, front_depth, bones)
+    dip = np.clip(back - _spinous_tips(skeleton, fine) - 4, 0, 13)
+    return Trunk(fine, x, back, width, depth, side, front, behind, power, front_depth, dip, bones)
+
+
+def _spinous_tips(skeleton: Skeleton, z: Array) -> Array:
+    """y of the tips of the spinous processes, in a line; far behind below them."""
+    tips = []
+    for placed in skeleton.vertebrae[::-1]:
+        size = placed.vertebra.size
+        tips.append(placed.frame.place(np.array([[0, size.spinous_length - size.upper_depth / 2, 0]]))[0])
+    y, heights = np.array(tips)[:, 1], np.array(tips)[:, 2]
+    return gaussian_filter1d(np.interp(z, heights, y, left=1e3), 1.5, mode="nearest")
 
 
 def _midline(skeleton: Skeleton, z: Array) -> tuple[Array, Array]:
