@@ -31,7 +31,7 @@ KEPT = 64
 JOINT_MM = 1.2
 SQUARED = 0.35
 """From here on S1 looks like a lumbar vertebra, which no atlas here has."""
-SACROILIAC_MM = 2.0
+PELVIC_JOINT_MM = 2.0
 PELVIS = 1.6
 """The lattice of a hip bone is coarser by this."""
 _HERE = Frame(np.zeros(3), np.eye(3))
@@ -163,16 +163,15 @@ class Atlas:
             return self._fallback.pelvis(skeleton)
         sacral = Warp.through(joined.landmarks, pelvic.sacrum_targets(skeleton, joined.landmarks), pelvic.SACRUM_SLACK)
         goal = pelvic.pelvis_targets(skeleton, found.landmarks, sacral)
-        sacrum = self.sacrum(skeleton)
-        hips = [self._hip(Fit(found.side(sign), goal, pelvic.PELVIS_SLACK), sacrum) for sign in (-1.0, 1.0)]
         femora = [bone for bone in self._fallback.pelvis(skeleton) if bone.label == Label.FEMUR]
+        joined_to = [*self.sacrum(skeleton), *femora]
+        hips = [self._hip(Fit(found.side(sign), goal, pelvic.PELVIS_SLACK), joined_to) for sign in (-1.0, 1.0)]
         return [*hips, *femora]
 
-    def _hip(self, fitted: Fit, sacrum: list[Structure]) -> Bone:
+    def _hip(self, fitted: Fit, joined_to: list[Structure]) -> Bone:
         def make() -> Solid:
-            return apart(
-                fitted.solid(PELVIS * self._pitch_mm, self._device, fitted.box), _HERE, [], sacrum, SACROILIAC_MM
-            )
+            solid = fitted.solid(PELVIS * self._pitch_mm, self._device, fitted.box)
+            return apart(solid, _HERE, [], joined_to, PELVIC_JOINT_MM)
 
         return Bone(Label.HIP_BONE, _HERE, fitted.box, make)
 
