@@ -1,6 +1,6 @@
 """What each atlas has: its files, their axes and units, and whose template a level borrows.
 
-Folders are those of the public sources (see docs/data.md for where they come from and their licences). A level without
+Folders are those of the public sources, named with their licences at `ATLASES`. A level without
 a template of its own, or of a neighbour named in ``borrows``, is drawn procedurally.
 """
 
@@ -109,5 +109,7 @@ ATLASES: dict[str, Source] = {
         borrows={"T8": "T9", "T7": "T9"},
     ),
 }
-"""``artisynth``: Visible Human male, BSD-3. ``morphable``: mean of 87 patients, MIT. ``spl``: one abdominal CT.
-``myo``: coarse musculoskeletal model, Apache-2.0."""
+"""``artisynth``: Visible Human male (github.com/RemusR9/artisynth_lumbosacralSpineModel, BSD-3). ``morphable``: mean of
+87 patients (github.com/aclouthier/morphable-lumbar-model, MIT). ``spl``: one abdominal CT (github.com/stity/
+spl-abdominal-atlas; it states no licence). ``myo``: a coarse musculoskeletal model (github.com/MyoHub/myo_sim,
+Apache-2.0)."""

@@ -85,7 +85,7 @@ def picked(
 def cached(cache: Path, path: Path, settings: str, make: Callable[[], Template]) -> Template:
     """The template of a file, from the cache where the same bytes were read with the same settings before."""
     if not path.is_file():
-        raise mesh.AtlasError(f"{path}: no such file; expected a mesh of the atlas, see docs/data.md for its source")
+        raise mesh.AtlasError(f"{path}: no such file; expected a mesh of the atlas, as its catalogue names it")
     key = hashlib.sha256(path.read_bytes())
     key.update(f" {METHOD} {settings}".encode())
     kept = cache / f"{key.hexdigest()[:32]}.npz"
