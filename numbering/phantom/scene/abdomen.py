@@ -30,7 +30,7 @@ def abdomen(site: Site, dome: Dome, inside: Structure) -> list[Structure]:
     ]
 
 
-def _upright(z: float, tilt_y: float) -> Array:
+def _leaning(tilt_y: float) -> Array:
     """Axes turned by degrees about y: the top leans to the patient's left where positive."""
     a = np.radians(tilt_y)
     return np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
@@ -46,7 +46,7 @@ def _liver(site: Site, dome: Dome, rng: np.random.Generator) -> Blob:
         Label.LIVER,
         centre,
         half,
-        _upright(0, -8),
+        _leaning(-8),
         power=2.4,
         bumps=0.03,
         rng=rng,

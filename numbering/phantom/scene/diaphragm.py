@@ -31,11 +31,6 @@ class Dome:
         x, y = site.spine(self.top)
         self.x, self.y = float(x) * 0.5, float(y) - 38 * site.scale
 
-    def height(self, x: float, y: float) -> float:
-        """z of the diaphragm over a point."""
-        points = torch.tensor([[x, y, 0.0]])
-        return -float(self._above(points)[0])
-
     def signed_distance(self, points: Tensor) -> Tensor:
         """See `Structure`."""
         return self._above(points) * 0.75
