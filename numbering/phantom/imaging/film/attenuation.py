@@ -86,6 +86,7 @@ _FILLING: Mapping[int, tuple[float, float, float]] = {
     Label.PULMONARY_VESSELS: (1.0, 0, 0),
     Label.CORD: (0.98, 0, 0),
     Label.THECAL_SAC: (0.96, 0, 0),
+    Label.NERVE: (0.98, 0, 0),
     Label.EPIDURAL_FAT: (0.1, 0.9, 0),
     Label.NUCLEUS: (1.02, 0, 0),
     Label.ANNULUS: (1.05, 0, 0),
