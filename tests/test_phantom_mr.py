@@ -33,6 +33,7 @@ from numbering.phantom.imaging.mr.tissue import (
     WATER,
 )
 from numbering.phantom.pose import Skeleton, pose
+from numbering.phantom.scene.build import scene
 from numbering.phantom.scene.labels import Label, vertebra_label
 from numbering.phantom.scene.structure import Bounds, Grid, label_volume
 from numbering.phantom.shapes.discs import discs as disc_shapes
@@ -517,3 +518,22 @@ def test_axial_and_sagittal_truth_of_one_study_place_a_disc_alike(skeleton: Skel
     anterior, posterior = by_level["L4"].corners[:2]
     assert anterior[0] < posterior[0], "the front is on the left of a sagittal image"
     assert by_level["L4"].corners[0][1] < by_level["L4"].corners[3][1], "the head is at its top"
+
+
+def test_in_the_picture_of_a_whole_patient_tissues_are_ordered_as_in_the_equation(skeleton: Skeleton) -> None:
+    place = next(one for one in discs(skeleton) if str(one.disc) == "L3-L4")
+    reach = np.array([110.0, 110, 25])
+    structures = scene(skeleton, Procedural(), SEED, region=np.stack([place.centre - reach, place.centre + reach]))
+    common = {"matrix": (128, 128), "reconstructed": 128, "pulsation": 0.0}
+    shown = {w: training_slice(skeleton, structures, quiet("axial", w, **common), place, 1) for w in ("T1", "T2")}
+    labels = label_volume(structures, shown["T2"].planned.grid)[0].numpy()
+    parts = {"fluid": Label.THECAL_SAC, "fat": Label.FAT, "nucleus": Label.NUCLEUS, "muscle": Label.PSOAS_LEFT}
+    grey = {
+        w: {n: float(np.median(one.pixels[labels == part])) for n, part in parts.items()} for w, one in shown.items()
+    }
+    t1, t2 = grey["T1"], grey["T2"]
+    assert t2["fluid"] > t2["fat"] > t2["nucleus"] > t2["muscle"] > 0
+    assert t1["fat"] > t1["muscle"] > t1["fluid"] > 0
+    assert t1["fat"] > 2 * t1["nucleus"]
+    aorta = shown["T2"].pixels[labels == Label.AORTA]
+    assert np.median(aorta) < 0.5 * t2["muscle"], "blood that flows gives no spin echo"

@@ -241,14 +241,16 @@ def _nulling_fat(field_tesla: float) -> float:
 
 
 def _signal_to_noise(rng: np.random.Generator, field_tesla: float) -> float:
-    return round(float(np.exp(rng.normal(np.log(34), 0.35)) * (field_tesla / 1.5) ** 0.7), 1)
+    # Sites with small magnets buy it back with averages and larger voxels.
+    drawn = float(np.exp(rng.normal(np.log(36), 0.33)) * (field_tesla / 1.5) ** 0.5)
+    return round(max(drawn, 13.0), 1)
 
 
 def _axial(base: Protocol, machine: Machine, rng: np.random.Generator, small_field: bool | None) -> Protocol:
     small = rng.random() < 0.5 if small_field is None else small_field
     fov = float(rng.uniform(145, 182) if small else rng.uniform(180, 240))
     thickness = float(rng.choice([3, 3.5, 4, 4, 4.5, 5]))
-    readout_samples = int(rng.choice([256, 288, 320, 384]))
+    readout_samples = int(rng.choice([192, 224, 256] if base.field_tesla < 1.2 else [256, 288, 320, 384]))
     sequential = base.layout == "block"
     wraps = rng.random() < 0.12
     return replace(
