@@ -14,7 +14,7 @@ from numbering.phantom.imaging.film.geometry import Beam
 from numbering.phantom.imaging.film.projection import add_excess, blocked_shape, paint_soft
 from numbering.phantom.imaging.film.sampling import Sampling
 from numbering.phantom.imaging.film.smooth import enlarged, noise_volume
-from numbering.phantom.scene.labels import Label
+from numbering.phantom.scene.labels import Label, is_bone
 from numbering.phantom.scene.structure import Structure
 
 SHARP = frozenset(range(1, 29)) | {Label.METAL, Label.CEMENT, Label.CAGE, Label.CALCIFICATION}
@@ -31,30 +31,32 @@ def integrals(
     """mm of each of `attenuation.BASIS` under every pixel ``(4, rows, columns)``, on the generator's device."""
     soft = _soft(structures, beam, patient, sampling, generator)
     total = torch.cat([soft, torch.zeros_like(soft)])
+    grain = _trabeculae(beam, generator)
     for sharp, factor, blocks in (
         (True, sampling.fine, sampling.fine_blocks),
         (False, sampling.middle, sampling.middle_blocks),
     ):
         frustum = Frustum(beam, beam.pitch * factor)
-        images: dict[int, Tensor] = {}
+        images: dict[tuple[int, bool], Tensor] = {}
         for structure in structures:
             cell = frustum.cell_at(float(beam.depth(structure.bounds.mean(0)[None])[0]))
             found = hard(structure.label, patient, cell) if (structure.label in SHARP) is sharp else None
             if found:
                 channel, profile = found
-                if channel not in images:
-                    images[channel] = torch.zeros(blocked_shape(frustum, blocks), device=generator.device)
-                add_excess(structure, frustum, profile, blocks, images[channel])
-        for channel, image in images.items():
-            total[channel] += enlarged(image, factor, beam.rows, beam.columns)
-    total[2] *= _trabeculae(beam, generator)
+                image = images.setdefault(
+                    (channel, is_bone(structure.label)),
+                    torch.zeros(blocked_shape(frustum, blocks), device=generator.device),
+                )
+                add_excess(structure, frustum, profile, blocks, image)
+        for (channel, bone), image in images.items():
+            total[channel] += enlarged(image, factor, beam.rows, beam.columns) * (grain if bone else 1)
     return total
 
 
 def _trabeculae(beam: Beam, generator: torch.Generator) -> Tensor:
     """Factors about 1 ``(rows, columns)``: no bone is even. The same grain lies over all bones of the film."""
     factors = torch.ones((beam.rows, beam.columns), device=generator.device)
-    for size_mm, share in ((9.0, 0.07), (3.0, 0.05), (1.1, 0.05)):
+    for size_mm, share in ((9.0, 0.04), (3.0, 0.035), (1.1, 0.05)):
         cell = size_mm / beam.pitch
         if cell >= 1.5:
             factors += share * noise_volume((1, beam.rows, beam.columns), (1.0, cell, cell), generator)[0]

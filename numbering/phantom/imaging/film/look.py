@@ -52,20 +52,26 @@ class Look:
 
 
 LOOKS: Mapping[str, Look] = {
-    "plain": Look(power=1.0, fine=1.0, middle=1.0, slow=1.0, gamma=1.0, steep=2.0, dark=3, bright=99.7),
+    "plain": Look(power=1.0, fine=1.0, middle=1.0, slow=0.8, gamma=1.0, steep=2.0, dark=3, bright=99.7),
     "equalised": Look(power=0.85, fine=1.6, middle=1.5, slow=0.5, gamma=1.0, steep=1.2, dark=1.5, bright=99.8),
-    "crisp": Look(power=0.9, fine=2.2, middle=1.3, slow=0.7, gamma=1.1, steep=1.6, dark=2, bright=99.7),
-    "soft": Look(power=0.95, fine=0.7, middle=1.1, slow=0.8, gamma=0.9, steep=2.4, dark=3, bright=99.8),
-    "contrasty": Look(power=0.95, fine=1.2, middle=1.2, slow=0.95, gamma=1.25, steep=3.4, dark=6, bright=99.6),
+    "crisp": Look(power=0.9, fine=2.2, middle=1.3, slow=0.55, gamma=1.1, steep=1.6, dark=2, bright=99.7),
+    "soft": Look(power=0.95, fine=0.7, middle=1.1, slow=0.6, gamma=0.9, steep=2.4, dark=3, bright=99.8),
+    "contrasty": Look(power=0.95, fine=1.2, middle=1.2, slow=0.75, gamma=1.25, steep=3.4, dark=6, bright=99.6),
     "flat": Look(power=0.85, fine=1.3, middle=1.4, slow=0.4, gamma=1.0, steep=0.6, dark=1, bright=99.9),
 }
 
 
-def picture(signal: Tensor, body: Tensor, look: Look, pitch: float) -> Tensor:
-    """Grey values 0…1 ``(rows, columns)``. ``body`` (bool) is where tissue was exposed: the curve is fitted to it."""
+THICK = 0.45
+"""The tone curve is fitted where the body is at least this share of its thickest: not to lungs and skin folds."""
+
+
+def picture(signal: Tensor, tissue_mm: Tensor, look: Look, pitch: float) -> Tensor:
+    """Grey values 0…1 ``(rows, columns)``. ``tissue_mm`` is how much tissue was exposed under each pixel."""
     density = -torch.log(signal)
-    processed = _weighed(density, body, look, pitch)
-    inside = processed[::4, ::4][body[::4, ::4]]
+    processed = _weighed(density, tissue_mm > 30, look, pitch)
+    thick = tissue_mm[::4, ::4]
+    thickest = _percentiles(thick.reshape(-1), 98)[0]
+    inside = processed[::4, ::4][thick > (THICK * thickest).clamp_min(30)]
     inside = inside if len(inside) > 50 else processed[::4, ::4].reshape(-1)
     low, high = _percentiles(inside, look.dark, look.bright)
     # Below the body's darkest parts lies air: a toe, not a cut, as on film.

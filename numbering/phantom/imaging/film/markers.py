@@ -57,7 +57,7 @@ def lead(view: View, beam: Beam, rng: np.random.Generator) -> Mask | None:
     column = int(inset if on_left else beam.columns - inset - mark.shape[1])
     film = np.zeros((beam.rows, beam.columns), np.float32)
     _lay(film, mark, row, column)
-    return film * 3.0
+    return film * 12.0
 
 
 def burned_in(view: View, beam: Beam, rng: np.random.Generator) -> Mask | None:

@@ -42,7 +42,7 @@ class Sampling:
             fine=1,
             middle=max(1, round(1.3 / pitch)),
             soft=max(1, round(3.4 / pitch)),
-            soft_step=8.0,
+            soft_step=10.0,
             fine_blocks=Blocks(side=4, steps=2, step=2.0),
             middle_blocks=Blocks(side=4, steps=2, step=2.5),
         )
