@@ -79,7 +79,9 @@ def encode(visit: Visit, volume: CtVolume, head: SeriesHeader) -> Iterator[bytes
         plane[:3, 3] += index * plane[:3, 0]
         _describe_plane(ds, plane)
         oblique = volume.protocol.oblique != (0.0, 0.0)
-        ds.ImageType = ["DERIVED", "SECONDARY", "AXIAL", "REFORMATTED"] if oblique else ["ORIGINAL", "PRIMARY", "AXIAL"]
+        ds.ImageType = ["DERIVED", "SECONDARY", "AXIAL"] if oblique else ["ORIGINAL", "PRIMARY", "AXIAL"]
+        if oblique:
+            ds.DerivationDescription = "Multiplanar reformation"
         ds.SliceThickness = f"{volume.protocol.slice_mm:g}"
         ds.SpacingBetweenSlices = f"{abs(slice_distance_mm(volume.affine)):g}"
         describe_pixels(ds, volume.hu[index][None], HABITS[visit.style], padded=_padded(volume))
