@@ -56,6 +56,7 @@ def smaller(film: Path, patient_id: str) -> Path:
     """The film with every fourth pixel of every fourth row, of this patient: what is tested is not how it looks."""
     ds = dcmread(film)
     ds.PatientID = patient_id
+    ds.StudyDescription, ds.SeriesDescription = "Spine, simulated", "Lumbar spine AP"
     pixels = ds.pixel_array[::4, ::4]
     ds.Rows, ds.Columns = pixels.shape
     ds.PixelData = pixels.tobytes()

@@ -72,7 +72,8 @@ def _ct(supine: Skeleton, structures: list, visit: Visit) -> tuple[CtVolume, Tru
 
 
 def _film(standing: Skeleton, view: str) -> tuple[Film, TrueImage]:
-    film = expose(standing, bones(standing, SOURCE)[-6:], view, "lumbar", np.random.default_rng(3), longest=96)
+    field = "lumbar" if view == "lateral" else "whole-spine"
+    film = expose(standing, bones(standing, SOURCE)[-6:], view, field, np.random.default_rng(3), longest=96)
     return film, describe_film(standing, film, sop_instance_uid="1.5", file="film.dcm")
 
 
