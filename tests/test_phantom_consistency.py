@@ -60,7 +60,7 @@ def views() -> Views:
 
 
 def _ct(supine: Skeleton, structures: list, visit: Visit) -> tuple[CtVolume, TrueCt]:
-    protocol = CtProtocol(region="lumbar", matrix=96, field_mm=192, slice_mm=4, increment_mm=4, shift_mm=(30, -10))
+    protocol = CtProtocol(region="lumbar", matrix=96, field_mm=192, slice_mm=4, increment_mm=4, shift_mm=(0, -10))
     body = [*scene(supine, SOURCE, SEED)[:1], *structures]
     volume = acquire_ct(supine, body, protocol, 1, origin_mm=visit.origin_mm)
     uids = [f"1.2.{index}" for index in range(len(volume.hu))]
