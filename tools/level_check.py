@@ -97,13 +97,14 @@ def _unclear() -> str:
 
 
 def _places() -> str:
+    body, disc = CENTRES[False], CENTRES[True]
     return f"""\
 ## What lies at a mark
 
 - A vertebra reaches as far as its corners, or its box where it has none. A disc reaches from the lower edge of the body
-  above to the upper edge of the body below; where these overlap, or leave a gap taller than {DISC_TALLEST:g} of a body, there is
-  no disc to be on.
-- Where a result gives only centres, a vertebra reaches {CENTRES[False]:g} and a disc {CENTRES[True]:g} of the bodies' spacing to every side.
+  above to the upper edge of the body below; where these overlap, or leave a gap taller than {DISC_TALLEST:g} of a body,
+  there is no disc to be on.
+- Where only centres are given, a vertebra reaches {body:g} and a disc {disc:g} of the bodies' spacing to every side.
 - A mark is on a structure when it is inside it by more than {EDGE:g} of a body's height (about 1 mm; in a thin disc
   {CORE:g} of its thickness) and as far from every other. Else it is on an edge, between two, or on none. Posterior
   elements are not numbered: a mark there is on none.
