@@ -45,7 +45,7 @@ class Shutters:
         x = (torch.arange(beam.columns, dtype=torch.float32, device=device) - (beam.columns - 1) / 2) * beam.pitch
         field = torch.ones((beam.rows, beam.columns), device=device)
         for edge in self._inside_mm(x[None, :], y[:, None]):
-            field = torch.minimum(field, (edge / self.penumbra_mm + 0.5).clamp(0, 1))
+            field = torch.minimum(field, (edge / max(self.penumbra_mm, beam.pitch) + 0.5).clamp(0, 1))
         return field
 
 

@@ -141,7 +141,7 @@ def _developed(
     signal = detected(straight, body, aperture, detection, beam.pitch, generator)
     grey = picture(signal, body * (aperture > 0.5), look, beam.pitch)
     if shutters.outside == "black":
-        grey = grey * (aperture > 0.3)
+        grey = grey * aperture
     if word is not None:
         grey = torch.maximum(grey, torch.as_tensor(word, device=grey.device))
     pixels = (grey * WHITE + 0.5).clamp(0, WHITE).cpu().numpy().astype(np.uint16)

@@ -54,7 +54,7 @@ class Look:
 LOOKS: Mapping[str, Look] = {
     "plain": Look(power=1.0, fine=1.0, middle=1.0, slow=0.8, gamma=1.0, steep=2.0, dark=3, bright=99.7),
     "equalised": Look(power=0.85, fine=1.6, middle=1.5, slow=0.5, gamma=1.0, steep=1.2, dark=1.5, bright=99.8),
-    "crisp": Look(power=0.9, fine=2.2, middle=1.3, slow=0.55, gamma=1.1, steep=1.6, dark=2, bright=99.7),
+    "crisp": Look(power=0.92, fine=1.6, middle=1.3, slow=0.55, gamma=1.1, steep=1.6, dark=2, bright=99.7),
     "soft": Look(power=0.95, fine=0.7, middle=1.1, slow=0.6, gamma=0.9, steep=2.4, dark=3, bright=99.8),
     "contrasty": Look(power=0.95, fine=1.2, middle=1.2, slow=0.75, gamma=1.25, steep=3.4, dark=6, bright=99.6),
     "flat": Look(power=0.85, fine=1.3, middle=1.4, slow=0.4, gamma=1.0, steep=0.6, dark=1, bright=99.9),

@@ -92,7 +92,7 @@ def _field(
         height, width = (350.0, 300.0) if small else (430.0, 350.0)
     else:
         head = skeleton.height(float(rng.uniform(4.6, 7.2)))
-        feet = -float(rng.uniform(45, 150))
+        feet = -float(rng.uniform(30, 125))
         at = (skeleton.at(13.0) + skeleton.at(22.0)) / 2
         at[2] = (head + feet) / 2
         height, width = (head - feet) * 1.12, float(rng.uniform(300, 430))
