@@ -80,7 +80,7 @@ class Structure(Frozen):
     """A named vertebra or disc on one image. ``place`` is its centre there.
 
     ``box`` and ``corners`` are its extent on that image where known (corners as in CONVENTIONS, "Coordinates").
-    ``carried_from`` is the series that the name came from by geometry, None for the result's own name.
+    ``carried_from`` is the series that the name came from, by geometry or by its count; None for the result's own name.
     """
 
     name: str
@@ -167,9 +167,13 @@ class VariantShare(Frozen):
 
 
 class Transition(Frozen):
-    """Suspicion of a lumbosacral transitional vertebra, with its evidence in words. No evidence: not suspected."""
+    """Suspicion of a lumbosacral transitional vertebra, with its evidence in words. No evidence: not suspected.
+
+    ``unassessed`` are the criteria that no image of this patient was measured for.
+    """
 
     evidence: tuple[str, ...] = ()
+    unassessed: tuple[str, ...] = ()
 
     @property
     def suspected(self) -> bool:
