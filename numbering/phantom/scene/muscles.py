@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d
 
 from numbering.phantom.scene import courses
 from numbering.phantom.scene.courses import Course
@@ -51,8 +52,10 @@ def muscles(site: Site) -> list[Structure]:
     found: list[Structure] = []
     soft = site.soft
     for side, right in zip(SIDES, (True, False), strict=True):
-        multifidus = fitted(site, side, courses.multifidus(soft.multifidus_cm2), _behind_lamina(site))
-        erector = fitted(site, side, courses.erector(soft.erector_cm2), _behind_processes(site, multifidus))
+        multifidus = fitted(site, side, courses.multifidus(soft.multifidus_cm2), _behind_lamina(site), settle=True)
+        erector = fitted(
+            site, side, courses.erector(soft.erector_cm2), _behind_processes(site, multifidus), settle=True
+        )
         quadratus = fitted(site, side, courses.quadratus(soft.quadratus_cm2), _before_processes(site))
         psoas = fitted(site, side, courses.psoas(soft.psoas_cm2), _beside_body(site, quadratus))
         iliacus = fitted(site, side, courses.iliacus(site, side), lambda x, y, z: np.full_like(x, 1.0))
@@ -70,8 +73,9 @@ Free = Callable[[Array, Array, Array], Array]
 """``free(x, y, z)``: positive where a muscle may lie; mm patient frame, z ``(n, 1, 1)``."""
 
 
-def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
-    """The course of a muscle, its sections grown within the free space to the wanted areas."""
+def fitted(site: Site, side: int, course: Course, free: Free, settle: bool = False) -> Fitted:
+    """The course of a muscle, its sections grown within the free space to the wanted areas. One that is to ``settle``
+    first moves to the middle between what lies before and behind it."""
     ends = course.ordinals if course.heights else [_height(site, ordinal) for ordinal in course.ordinals]
     z = np.linspace(min(ends), max(ends), max(4, round((max(ends) - min(ends)) / ROW_MM) + 1))
     order = np.argsort(ends)
@@ -82,6 +86,8 @@ def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
     beside, behind = along(course.beside) * site.scale, along(course.behind) * site.scale
     centre = site.beside(z, side * beside, behind)
     centre[:, 1] = np.maximum(centre[:, 1], site.trunk.front(centre[:, 0], z) + 24 * site.scale)
+    if settle:
+        centre[:, 1] += _settled(centre, z, free)
     turn = along(course.turn) * side
     shape = superellipse(np.sqrt(along(course.longer)), 1 / np.sqrt(along(course.longer)), 2.2, turn)
     point = ANGLES - np.radians(90 + side * (turn * side + 30))[:, None]
@@ -90,6 +96,13 @@ def fitted(site: Site, side: int, course: Course, free: Free) -> Fitted:
     limit = reach(centre, lambda x, y: free(x, y, z[:, None, None]), 60 * site.scale, 2.0)
     area = along(course.area) * 100
     return Fitted(z, centre, fit(smoothed(fit(shape, limit, area)), limit, area))
+
+
+def _settled(centre: Array, z: Array, free: Free) -> Array:
+    """How far each section is to move to the back, mm."""
+    offsets = np.linspace(-18, 18, 19)
+    room = free(centre[:, 0, None, None], centre[:, 1, None, None] + offsets, z[:, None, None])
+    return np.asarray(gaussian_filter1d(offsets[room[:, 0].argmax(-1)], 1.0, mode="nearest"))
 
 
 def _uneven(site: Site, side: int, course: Course, rows: int) -> Array:

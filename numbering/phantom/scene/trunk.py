@@ -148,12 +148,29 @@ def trunk(skeleton: Skeleton) -> Trunk:
     )
     fine = np.linspace(z[0], z[-1], round((z[-1] - z[0]) / _ROW_MM) + 1)
     x, back, width, depth, side, front, behind, power = PchipInterpolator(z, knots)(fine).T
+    needed = gaussian_filter1d(_back_for_muscles(skeleton, fine, back), 12 / _ROW_MM, mode="nearest")
+    back = np.maximum(back, needed)
     middle = np.stack([x, back - depth], 1)
     front_depth = np.maximum(depth, depth_for_ribs(skeleton, fine, middle, width))
     front_depth = gaussian_filter1d(front_depth, 20 / _ROW_MM, mode="nearest")
     bones = envelope(skeleton, fine, middle)
-    dip = np.clip(back - _spinous_tips(skeleton, fine) - 4, 0, 13)
+    dip = np.clip(np.minimum(back - _spinous_tips(skeleton, fine) - 4, 0.7 * (back - needed) + 5), 0, 13)
     return Trunk(fine, x, back, width, depth, side, front, behind, power, front_depth, dip, bones)
+
+
+def _back_for_muscles(skeleton: Skeleton, z: Array, usual: Array) -> Array:
+    """y of the fascia that leaves room for the muscles of the back in the loins; elsewhere before the ``usual`` one."""
+    soft, scale = skeleton.patient.soft, skeleton.patient.scale
+    at = np.array([skeleton.height(ordinal) for ordinal in (24, 23, 22, 21, 20)])
+    area = 100 * (np.array(soft.erector_cm2) + np.array(soft.multifidus_cm2))[::-1]
+    wide = 70 * scale * np.clip(np.sqrt(area / (2000 * scale**2)), 0.85, 1.25)
+    depths = [
+        (p.frame.centre[2], (p.vertebra.size.upper_depth + p.vertebra.size.lower_depth) / 4) for p in skeleton.vertebrae
+    ]
+    body = np.interp(z, *np.array(depths)[::-1].T)
+    room = np.interp(z, at, area / (0.8 * wide)) + body + 17 * scale
+    held = (z > at[0] - 15) & (z < at[-1] + 25)
+    return np.where(held, skeleton.midline(z)[1] + room, usual - 10)
 
 
 def _spinous_tips(skeleton: Skeleton, z: Array) -> Array:
