@@ -13,7 +13,7 @@ from numbering.levelcheck.answer import (
     Says,
     SeriesSays,
 )
-from numbering.levelcheck.place import locate
+from numbering.levelcheck.place import Located, locate
 from numbering.levelcheck.plan import Plan
 from numbering.levelcheck.policy import Policy
 from numbering.levelcheck.relation import Relation, relate
@@ -56,12 +56,19 @@ def applied(policy: Policy) -> AppliedPolicy:
 
 
 def says(
-    entry: SeriesEntry, plan: Plan | None, mark: Mark | None, record: PatientRecord, policy: Policy, words: Catalogue
+    entry: SeriesEntry,
+    plan: Plan | None,
+    mark: Mark | None,
+    located: Located,
+    record: PatientRecord,
+    policy: Policy,
+    words: Catalogue,
 ) -> SeriesSays:
-    """What one series, taken by itself, says of the plan at the mark."""
+    """What one series, taken by itself, says of the plan at the mark. ``located`` is what all of them say together."""
     verdict, reason = Says.SILENT, words["series-not-asked"]
     if plan is not None and mark is not None:
-        verdict, reason = _at_mark(entry, plan, mark, record, policy, words)
+        own = located if located.entry is entry else locate(mark, PatientRecord(series=(entry,)))
+        verdict, reason = _at_mark(entry, plan, own.structure, record, policy, words)
     return SeriesSays(
         series_instance_uid=entry.series_instance_uid,
         says=verdict,
@@ -70,10 +77,13 @@ def says(
 
 
 def _at_mark(
-    entry: SeriesEntry, plan: Plan, mark: Mark, record: PatientRecord, policy: Policy, words: Catalogue
+    entry: SeriesEntry,
+    plan: Plan,
+    structure: Structure | None,
+    record: PatientRecord,
+    policy: Policy,
+    words: Catalogue,
 ) -> tuple[Says, str]:
-    located = locate(mark, PatientRecord(series=(entry,)))
-    structure = located.structure
     for contradiction in contradictions_about(record, names_of(plan, structure)):
         if entry.series_instance_uid in contradiction.series:
             return Says.DISAGREES, contradiction.text

@@ -182,6 +182,6 @@ def _check(
         found=facts.found,
         statement=statement(facts, words),
         known=places,
-        series=tuple(says(entry, plan, mark, record, policy, words) for entry in record.series),
+        series=tuple(says(entry, plan, mark, located, record, policy, words) for entry in record.series),
         policy=applied(policy),
     )

@@ -12,7 +12,7 @@ from math import dist, hypot
 
 from numbering.anatomy import VARIANTS, Disc, Level
 from numbering.geometry import Point, corners_of
-from numbering.record.model import Basis, OtherName, Place, Structure
+from numbering.record.model import Basis, BasisKind, OtherName, Structure
 
 DISC_TALLEST = 0.75
 """A gap between two bodies taller than this share of their height is no disc: a vertebra may lie in it unseen."""
@@ -34,9 +34,12 @@ class Region:
     radius: float = 0.0
 
     def distance(self, point: Point) -> float:
-        """From a point to the edge of this region, negative inside."""
+        """From a point to the edge of this region, negative inside; far outside it may be too small."""
+        from_centre = dist(point, _centre(self.structure))
         if not self.outline:
-            return dist(point, _centre(self.structure)) - self.radius
+            return from_centre - self.radius
+        if from_centre > 2 * (reach := max(dist(_centre(self.structure), corner) for corner in self.outline)):
+            return from_centre - reach  # far outside: a lower bound will do
         edges = list(_edges(self.outline))
         nearest = min(_to_segment(point, *edge) for edge in edges)
         return -nearest if _inside(point, edges) else nearest
@@ -106,22 +109,26 @@ def _circle(one: Structure, vertebrae: Iterable[Structure]) -> Region | None:
 def _implied(upper: Structure, lower: Structure) -> Structure:
     """The disc between two neighbours, where the result lists none: right only when both names are (Fréchet)."""
     (x0, y0), (x1, y1) = _centre(upper), _centre(lower)
-    place = upper.place
-    weaker = min((upper.basis, lower.basis), key=lambda basis: basis.confirmed)
-    together = upper.basis if upper.basis == lower.basis else Basis(
-        kind=weaker.kind,
-        counted_from=weaker.counted_from,
-        confirmed=upper.basis.confirmed and lower.basis.confirmed,
-        assumptions=weaker.assumptions,
-    )  # fmt: skip
-    return Structure(
-        name=f"{upper.name}-{lower.name}",
-        probability=max(0.0, upper.probability + lower.probability - 1),
-        place=Place(sop_instance_uid=place.sop_instance_uid, frame=place.frame, x=(x0 + x1) / 2, y=(y0 + y1) / 2),
-        basis=together,
-        alternative=_other_disc(upper.alternative, lower.alternative),
-        carried_from=upper.carried_from or lower.carried_from,
-    )
+    centre = {"x": (x0 + x1) / 2, "y": (y0 + y1) / 2}
+    changed = {
+        "name": f"{upper.name}-{lower.name}",
+        "probability": max(0.0, upper.probability + lower.probability - 1),
+        "place": upper.place.model_copy(update=centre),
+        "basis": _weaker(upper.basis, lower.basis),
+        "alternative": _other_disc(upper.alternative, lower.alternative),
+        "box": None,
+        "corners": None,
+        "centre_mm": None,
+        "carried_from": upper.carried_from or lower.carried_from,
+    }
+    return upper.model_copy(update=changed)
+
+
+def _weaker(upper: Basis, lower: Basis) -> Basis:
+    """The basis of two names together: that of the one that is not confirmed; of two kinds of presumption, none."""
+    if upper.confirmed or lower.confirmed or upper.kind is lower.kind:
+        return lower if upper.confirmed else upper
+    return Basis(kind=BasisKind.UNKNOWN, counted_from=f"{upper.counted_from}; {lower.counted_from}")
 
 
 def _other_disc(upper: OtherName | None, lower: OtherName | None) -> OtherName | None:
