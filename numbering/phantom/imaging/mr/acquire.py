@@ -23,6 +23,8 @@ from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.structure import Grid, Structure, label_volume, paint
 
 STORED_MOST = 65535
+_SMEAR_MM = 4.0
+"""Standard deviation of the wall of the belly in one who breathes restlessly."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,15 @@ class _Scanner:
         weight = self._band.kept(points, self._skeleton, protocol) * crosstalk(points, planned, series, protocol)
         weight = weight * self._sensitivity(middle) * faded(protocol, self._device)
         moving = moving_with_breath(points, self._skeleton)
+        water, fat = (self._breathed(one, moving, grid) for one in (water, fat))
         return Field(*(folded(one, protocol) for one in (water * weight, fat * weight, moving)))
+
+    def _breathed(self, image: Tensor, moving: Tensor, grid: Grid) -> Tensor:
+        """Many breaths pass while a slice is encoded: what moves is smeared, beside the ghosts it throws."""
+        reach_mm = _SMEAR_MM * self._protocol.breathing * (2.0 if self._protocol.weighting == "water GRE" else 1.0)
+        if reach_mm < 0.2:
+            return image
+        return image * (1 - moving) + coil.blurred(image * moving, reach_mm / float(grid.spacing[1]))
 
     def _sensitivity(self, grid: Grid) -> Tensor:
         rng = np.random.default_rng(self._coil_seed)

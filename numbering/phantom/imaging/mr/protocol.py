@@ -176,7 +176,7 @@ _TIMES: Mapping[Weighting, tuple[tuple[float, float], tuple[float, float]]] = {
     "T2": ((2800, 4800), (88, 122)),
     "STIR": ((3200, 5000), (40, 70)),
     "T2 FS": ((3000, 4800), (75, 105)),
-    "water GRE": ((12, 16), (8, 11)),
+    "water GRE": ((12, 16), (4, 7)),
     "localizer": ((8, 12), (2.5, 4.5)),
 }
 """Ranges of TR and TE."""
@@ -287,7 +287,8 @@ def _upright(base: Protocol, machine: Machine, rng: np.random.Generator) -> Prot
         saturation=round(float(rng.uniform(0.4, 0.95)), 2) if rng.random() < 0.5 else 0.0,
         flip_angle=4.0 if one_mm else base.flip_angle,
         # A 3-D acquisition gathers signal for minutes, is filtered hard, and averages what pulses.
-        signal_to_noise=base.signal_to_noise * (2.2 if one_mm else 1.0),
+        signal_to_noise=base.signal_to_noise * (2.5 if one_mm else 1.0),
+        breathing=min(1.0, base.breathing + 0.4) if one_mm else base.breathing,
         tukey=round(float(rng.uniform(0.6, 1.0)), 3) if one_mm else base.tukey,
         pulsation=0.0 if one_mm else base.pulsation,
     )

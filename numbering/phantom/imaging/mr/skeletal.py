@@ -72,9 +72,9 @@ def disc(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
     nucleus, ring = look.water(Label.NUCLEUS, NUCLEUS), look.water(Label.ANNULUS, ANNULUS)
     core = nucleus + (look.water(Label.NUCLEUS, BLACK_NUCLEUS) - nucleus) * worn**0.7
     chance = look.chance(number)
-    inside = ((from_edge - 3.0 - 2.0 * worn) / 5.0).clamp(0, 1)
+    inside = ((from_edge - 2.0 - 2.0 * worn) / 4.5).clamp(0, 1)
     inside = inside * inside * (3 - 2 * inside)
-    fibres = ring * (0.35 + 0.65 * (from_edge / 2.5).clamp(0, 1))
+    fibres = ring * (0.45 + 0.55 * (from_edge / 2.0).clamp(0, 1))
     cleft = max(0.0, 0.5 * chance - 0.15) * torch.exp(-((own[:, 2] / (0.9 + chance)) ** 2)) * (1 - worn) * inside
     grain, slow = look.field("grain", 0, points), look.field("lobule", 0, points)
     signal = (fibres + (core - fibres) * inside) * (1 - cleft) * (1 + 0.06 * slow + 0.04 * grain)

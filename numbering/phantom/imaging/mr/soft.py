@@ -8,9 +8,12 @@ from torch import Tensor
 from numbering.phantom.imaging.mr.look import Look, Mix
 from numbering.phantom.imaging.mr.tissue import CORD, ORGAN, tissue_of
 from numbering.phantom.scene.labels import Label
+from numbering.phantom.scene.stack import Stack
 from numbering.phantom.scene.structure import Structure
 
 BACK = range(Label.QUADRATUS_RIGHT, Label.MULTIFIDUS_LEFT + 1)
+_NARROW_MM = 5.0
+"""Half the width of the ligaments between the spinous processes, at most; the yellow one is as wide as the canal."""
 _SLOW = frozenset({Label.CAVA, Label.ILIAC_VESSELS, Label.PULMONARY_VESSELS})
 
 
@@ -41,9 +44,11 @@ def fat(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
 
 
 def ligament(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
-    """Fibres with fat between them."""
-    strands = look.field("lobule", 1, points)
-    return 1.0, (0.14 + 0.12 * strands).clamp(0.02, 0.6), 1 + 0.1 * look.field("grain", 0, points)
+    """The yellow ligament is dark; between the spinous processes fibres lie in fat and small muscles."""
+    strands, grain = look.field("lobule", 1, points), look.field("grain", 0, points)
+    if not isinstance(structure, Stack) or structure.radius[:, 0].mean() > _NARROW_MM:
+        return 1.0, (0.12 + 0.05 * strands).clamp(0.02, 0.4), 1 + 0.1 * grain
+    return 1.0, (0.30 + 0.15 * strands).clamp(0.05, 0.7), 1.5 + 0.15 * grain
 
 
 def epidural(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mix:
