@@ -16,6 +16,7 @@ from numbering.record.draft import Chain, Draft, Named, in_order, renamed
 from numbering.record.model import Basis, BasisKind, Contradiction, ContradictionKind, OtherName, Place, levels_of
 from numbering.record.shift import assumed, renumber
 from numbering.result import Box, Frozen
+from numbering.study import View
 
 NEAR = 0.4
 """A place belongs to the structure whose centre is nearest, up to this share of the distance to its neighbour."""
@@ -61,16 +62,16 @@ class _Pins:
 def corrected(draft: Draft, corrections: Iterable[Correction]) -> Corrected:
     """The series under the corrections of its structures."""
     mine = [one for one in corrections if one.series_instance_uid == draft.series and on_images(draft, one.place)]
-    found = {one.uid: find(draft.chains, one) for one in mine}
+    across = draft.filed.view is View.AXIAL
+    found = {one.uid: find(draft.chains, one, across=across) for one in mine}
     contradictions = []
     for chain in draft.chains:
-        here = [one for one in mine if (at := found[one.uid]) is not None and at[0] is chain]
-        pins = _pins(chain, here)
+        pins = _pins(chain, [(one, at[1]) for one in mine if (at := found[one.uid]) is not None and at[0] is chain])
         if pins.levels:
             draft = draft.replaced(chain, _pinned(chain, pins), _cause(pins.by.values()))
         if pins.refused:
             contradictions.append(_refusal(draft, pins))
-    for one in reversed(_strongest_first(one for one in mine if found[one.uid] is None)):
+    for one in sorted((one for one in mine if found[one.uid] is None), key=_strength):
         draft = _alone(draft, one)
     return Corrected(draft, tuple(contradictions))
 
@@ -80,8 +81,11 @@ def on_images(draft: Draft, place: Place) -> bool:
     return any(image.sop_instance_uid == place.sop_instance_uid for image in draft.filed.images)
 
 
-def find(chains: Sequence[Chain], correction: Correction) -> tuple[Chain, Named] | None:
-    """The structure that a correction is about: the one whose outline holds the place, else the nearest one."""
+def find(chains: Sequence[Chain], correction: Correction, *, across: bool = False) -> tuple[Chain, Named] | None:
+    """The structure that a correction is about: the one whose box holds the place, else the nearest one.
+
+    ``across``: these are slices across the spine, so a place anywhere on a slice is about the one level it shows.
+    """
     where = correction.place.sop_instance_uid, correction.place.frame
     point = correction.place.x, correction.place.y
     there = [
@@ -93,7 +97,7 @@ def find(chains: Sequence[Chain], correction: Correction) -> tuple[Chain, Named]
     holding = [pair for pair in there if (box := pair[1].box) and _inside(box, point)]
     if holding:
         return min(holding, key=lambda pair: _distance(pair[1], point))
-    if len(there) == 1 and there[0][1].place is None:
+    if len(there) == 1 and across:
         return there[0]
     placed = sorted((pair for pair in there if pair[1].place), key=lambda pair: _distance(pair[1], point))
     if len(placed) < 2:
@@ -103,16 +107,13 @@ def find(chains: Sequence[Chain], correction: Correction) -> tuple[Chain, Named]
     return nearest if _distance(nearest[1], point) <= NEAR * spacing else None
 
 
-def _pins(chain: Chain, corrections: Iterable[Correction]) -> _Pins:
+def _pins(chain: Chain, corrections: Iterable[tuple[Correction, Named]]) -> _Pins:
     """The strongest first. One that no spine can fulfil together with them is refused; an older one for the same
     structure is superseded.
     """
     pins = _Pins()
-    for one in _strongest_first(corrections):
-        found = find([chain], one)
-        if found is None:
-            continue
-        wanted = dict(zip(found[1].levels, one.levels, strict=True))
+    for one, named in sorted(corrections, key=lambda pair: _strength(pair[0]), reverse=True):
+        wanted = dict(zip(named.levels, one.levels, strict=True))
         clash = [old for old, new in wanted.items() if pins.levels.get(old, new) != new]
         if clash and all(one.at <= pins.by[old].at for old in clash):
             continue
@@ -125,8 +126,8 @@ def _pins(chain: Chain, corrections: Iterable[Correction]) -> _Pins:
     return pins
 
 
-def _strongest_first(corrections: Iterable[Correction]) -> list[Correction]:
-    return sorted(corrections, key=lambda one: (one.verified, one.at, one.uid), reverse=True)
+def _strength(one: Correction) -> tuple[bool, datetime, str]:
+    return one.verified, one.at, one.uid
 
 
 def _pinned(chain: Chain, pins: _Pins) -> Chain:
@@ -199,6 +200,7 @@ def _named(draft: Draft, one: Correction) -> Named:
     there = [found.box for found in seen if (found.sop_instance_uid, found.frame) == where]
     boxes = [box for box in there if _inside(box, point)]
     kind = BasisKind.HUMAN_CORRECTION if one.verified else BasisKind.UNVERIFIED_CORRECTION
+    plane = draft.filed.plane(*where)
     return Named(
         own=None,
         levels=one.levels,
@@ -208,6 +210,7 @@ def _named(draft: Draft, one: Correction) -> Named:
         frame=where[1],
         place=one.place,
         box=min(boxes, key=_area, default=None),
+        centre_mm=plane.point(*point) if plane else None,
     )
 
 

@@ -22,8 +22,10 @@ from numbering.record.shift import renumber
 
 SUREST = 0.98
 """No count by one result is taken for surer than this, whatever probability it gives itself."""
-BOTTOM_UP = (BasisKind.APPEARANCE, BasisKind.SACRUM)
-"""Counted upwards from the lowest lumbar-type vertebra: how many there are is presumed."""
+NOT_COUNTED = (BasisKind.APPEARANCE, BasisKind.SACRUM, BasisKind.PRIOR, BasisKind.UNKNOWN)
+"""On these bases the number of lumbar-type vertebrae is presumed, and nothing is said of the thoracic ones: whether the
+vertebra that is called T12 bears a rib was not asked.
+"""
 
 
 class Region(StrEnum):
@@ -64,19 +66,24 @@ def claims_of(draft: Draft, chain: Chain) -> Iterator[Claim]:
         if last is None:
             continue
         about = [one for one in chain.members if {last, below} & set(one.levels)]
-        basis = max((one.basis for one in about), key=weakness)
-        by_top = any(one.basis.kind is BasisKind.LAST_RIB for one in about)
-        by_bottom = any(one.basis.kind in (*BOTTOM_UP, BasisKind.PRIOR, BasisKind.UNKNOWN) for one in about)
+        if region is Region.THORACIC and any(one.basis.kind in NOT_COUNTED for one in about):
+            continue
         yield Claim(
             region=region,
             number=int(str(last)[1:]),
             last=last,
-            presumed=by_bottom or (by_top and region is Region.THORACIC),
-            confirmed=basis.confirmed,
+            presumed=any(_presumes(one.basis, region) for one in about),
+            confirmed=all(one.basis.confirmed for one in about),
             probability=min(one.probability for one in about),
             draft=draft,
             chain=chain,
         )
+
+
+def _presumes(basis: Basis, region: Region) -> bool:
+    if basis.kind is BasisKind.LAST_RIB:
+        return region is Region.THORACIC
+    return basis.kind in NOT_COUNTED or bool(basis.assumptions)
 
 
 def _last(chain: Chain, letter: str, below: Level) -> Level | None:

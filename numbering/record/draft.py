@@ -5,7 +5,7 @@ A chain is what was counted in one go: all structures of a result in one frame o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -55,13 +55,6 @@ class Named:
         """Its corners, or those of its box."""
         return self.corners or (corners_of(self.box) if self.box else None)
 
-    @property
-    def position(self) -> tuple[float, ...] | None:
-        """In mm where known, else on the image."""
-        if self.centre_mm is not None:
-            return self.centre_mm
-        return (self.place.x, self.place.y) if self.place else None
-
     def structure(self) -> Structure | None:
         """As it stands in a record; None without a place."""
         if self.place is None:
@@ -106,8 +99,14 @@ class Chain:
         vertebrae = self.vertebrae
         if [one.levels[0] for one in vertebrae] != self.levels:
             return runs(self.levels)
-        positions = [one.position for one in vertebrae if one.position is not None]
+        positions = self.positions(vertebrae)
         return runs(self.levels, positions if len(positions) == len(vertebrae) else None)
+
+    def positions(self, members: Iterable[Named]) -> list[tuple[float, ...]]:
+        """Where these lie: mm in space, else pixels on the image. What has no place is left out."""
+        if self.space:
+            return [one.centre_mm for one in members if one.centre_mm is not None]
+        return [(one.place.x, one.place.y) for one in members if one.place is not None]
 
 
 @dataclass(frozen=True)
@@ -144,10 +143,10 @@ def in_order(chain: Chain) -> bool:
     vertebrae = chain.vertebrae
     if len({one.levels for one in vertebrae}) < len(vertebrae):
         return False
-    positions = [one.position for one in vertebrae if one.position is not None]
-    if len({len(position) for position in positions}) > 1 or len(positions) < 2:
+    positions = chain.positions(vertebrae)
+    if len(positions) < 2:
         return True
-    if len(positions[0]) == 3 and positions[0][2] <= positions[-1][2]:
+    if chain.space and positions[0][2] <= positions[-1][2]:
         return False
     axis = [last - first for first, last in zip(positions[0], positions[-1], strict=True)]
     along = [sum(a * x for a, x in zip(axis, position, strict=True)) for position in positions]

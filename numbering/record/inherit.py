@@ -175,55 +175,79 @@ def differing(source: _Part, target: _Part) -> Contradiction | None:
 def carry(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
     """Names for images without any, from the strongest chain of their frame of reference that reaches them."""
     parts = sorted((part for part in _in_space(drafts) if in_order(part.chain)), key=lambda one: one.order)
-    return tuple(_onto(draft, [part for part in parts if _same_space(part, draft)]) for draft in drafts)
+    sources = [(part, _extents(part.chain)) for part in parts]
+    return tuple(_onto(draft, [source for source in sources if _same_space(source[0], draft)]) for draft in drafts)
 
 
 def _same_space(part: _Part, draft: Draft) -> bool:
     return part.chain.space == draft.filed.frame_of_reference_uid
 
 
-def _onto(draft: Draft, sources: Sequence[_Part]) -> Draft:
+@dataclass(frozen=True)
+class _Extent:
+    """A structure, the direction of the spine there (unit vector), and how far from its centre along the spine a slice
+    still shows it, mm.
+    """
+
+    named: Named
+    centre_mm: Mm
+    axis: Mm
+    reach_mm: float
+
+
+def _extents(chain: Chain) -> list[_Extent]:
+    found = []
+    for one in _with_discs(chain):
+        axis = _axis(chain, one)
+        if one.centre_mm is not None and axis is not None:
+            found.append(_Extent(one, one.centre_mm, axis, ALONG_SHARE[one.is_disc] * _spacing(chain, one)))
+    return found
+
+
+def _onto(draft: Draft, sources: Sequence[tuple[_Part, Sequence[_Extent]]]) -> Draft:
     named = {(one.sop_instance_uid, one.frame) for chain in draft.chains for one in chain.members}
+    added = []
     for image in draft.filed.images:
         if image.plane is None or (image.sop_instance_uid, image.frame) in named:
             continue
-        for source in sources:
-            shown = tuple(_shown(source, image, image.plane))
+        for source, extents in sources:
+            shown = tuple(_shown(extents, image, image.plane, source.draft.series))
             if shown:
-                draft = replace(draft, chains=(*draft.chains, Chain(shown)))
+                added.append(Chain(shown))
                 break
-    return draft
+    return replace(draft, chains=(*draft.chains, *added))
 
 
-def _shown(source: _Part, image: FiledImage, plane: Plane) -> Iterator[Named]:
-    """The source's structures that this image cuts; across the spine only the nearest one."""
+def _shown(extents: Sequence[_Extent], image: FiledImage, plane: Plane, series: str) -> Iterator[Named]:
+    """The structures that this image cuts; across the spine only the nearest one."""
     across: list[tuple[float, Named]] = []
-    for one in _with_discs(source.chain):
-        if one.centre_mm is None:
+    for extent in extents:
+        x, y, off = plane.seen(extent.centre_mm)
+        if not plane.shows(x, y):
             continue
-        x, y, off = plane.seen(one.centre_mm)
-        axis = _axis(source.chain, one)
-        if axis is None or not plane.shows(x, y):
-            continue
-        place = Place(sop_instance_uid=image.sop_instance_uid, frame=image.frame, x=x, y=y)
-        here = replace(
-            one,
-            own=None,
-            sop_instance_uid=image.sop_instance_uid,
-            frame=image.frame,
-            place=place,
-            box=None,
-            corners=None,
-            carried_from=source.draft.series,
-        )
-        if abs(float(np.dot(plane.normal, axis))) > np.sqrt(0.5):
-            reach = ALONG_SHARE[one.is_disc] * _spacing(source.chain, one) + plane.thickness_mm / 2
+        here = _projected(extent.named, image, x, y, series)
+        if abs(float(np.dot(plane.normal, extent.axis))) > np.sqrt(0.5):
+            reach = extent.reach_mm + plane.thickness_mm / 2
             if abs(off) <= reach:
                 across.append((abs(off) / reach, here))
         elif abs(off) <= ACROSS_MM:
             yield here
     if across:
         yield min(across, key=lambda pair: pair[0])[1]
+
+
+def _projected(one: Named, image: FiledImage, x: float, y: float, series: str) -> Named:
+    """Its centre alone: how far it reaches on this image is not known."""
+    return replace(
+        one,
+        own=None,
+        sop_instance_uid=image.sop_instance_uid,
+        frame=image.frame,
+        place=Place(sop_instance_uid=image.sop_instance_uid, frame=image.frame, x=x, y=y),
+        box=None,
+        corners=None,
+        carried_from=series,
+    )
 
 
 def _with_discs(chain: Chain) -> list[Named]:

@@ -51,6 +51,13 @@ class Plane(Frozen):
         y = float(offset @ np.array(self.along_column)) / between_rows
         return x, y, float(offset @ self.normal)
 
+    def point(self, x: float, y: float) -> Mm:
+        """Where in space this point of the image lies."""
+        between_rows, between_columns = self.spacing_mm
+        along = np.array(self.along_row) * (x * between_columns) + np.array(self.along_column) * (y * between_rows)
+        right, back, up = np.array(self.origin_mm) + along
+        return float(right), float(back), float(up)
+
     def shows(self, x: float, y: float) -> bool:
         """Whether the image has a pixel there."""
         return -0.5 <= x <= self.columns - 0.5 and -0.5 <= y <= self.rows - 0.5

@@ -10,6 +10,9 @@ from numbering.enumeration.model import PREVALENCE
 
 Renaming = Mapping[Level, Level]
 
+_ORDINALS = {one: {level: ordinal for ordinal, level in enumerate(one.levels(), 1)} for one in VARIANTS}
+_NAMES = {one: dict(enumerate(one.levels(), 1)) for one in VARIANTS}
+
 
 def renumber(
     levels: Collection[Level], pins: Renaming, variants: Collection[Variant] = VARIANTS
@@ -29,12 +32,14 @@ def _ways(
     levels: Set[Level], pins: Renaming, variants: Collection[Variant]
 ) -> Iterator[tuple[dict[Level, Level], Variant, Variant]]:
     for before in VARIANTS:
-        if not levels <= set(before.levels()):
+        old_ordinals = _ORDINALS[before]
+        if not levels <= old_ordinals.keys():
             continue
         for after in variants:
-            if not {*pins.values()} <= {*after.levels()}:
+            new_ordinals = _ORDINALS[after]
+            if not all(new in new_ordinals for new in pins.values()):
                 continue
-            moved = {after.ordinal(new) - before.ordinal(old) for old, new in pins.items()} or {0}
+            moved = {new_ordinals[new] - old_ordinals[old] for old, new in pins.items()} or {0}
             if len(moved) > 1:
                 continue
             renaming = _moved(levels, before, after, moved.pop())
@@ -43,15 +48,14 @@ def _ways(
 
 
 def _moved(levels: Collection[Level], before: Variant, after: Variant, by: int) -> dict[Level, Level] | None:
-    ordinals = {level: before.ordinal(level) + by for level in levels}
-    if not all(1 <= ordinal <= len(after.levels()) for ordinal in ordinals.values()):
-        return None
-    return {level: after.name(ordinals[level]) for level in sorted(levels)}
+    old_ordinals, new_names = _ORDINALS[before], _NAMES[after]
+    renaming = {level: new_names.get(old_ordinals[level] + by) for level in sorted(levels)}
+    return {old: new for old, new in renaming.items() if new} if all(renaming.values()) else None
 
 
 def _cost(way: tuple[dict[Level, Level], Variant, Variant]) -> tuple[int, int, float, list[Level]]:
     renaming, before, after = way
-    span = before.ordinal(max(renaming)) - before.ordinal(min(renaming))
+    span = _ORDINALS[before][max(renaming)] - _ORDINALS[before][min(renaming)]
     changed = sum(old.region != new.region for old, new in renaming.items())
     return span, changed, -log(PREVALENCE[before]) - log(PREVALENCE[after]), list(renaming.values())
 
