@@ -25,7 +25,8 @@ AGREEMENT = {
     "schema": "numbering/check/1",
     "software": {"name": "numbering", "version": "0.1.0"},
     "verdict": "AGREES",
-    "planned": {"name": "L4-L5", "kind": "disc", "levels": ["L4", "L5"], "side": "L"},
+    "reason": None,
+    "planned": {"name": "L4-L5", "kind": "disc", "levels": ["L4", "L5"], "side": None},
     "mark": {
         "place": {"sop_instance_uid": "1.2.3", "frame": None, "x": 310.5, "y": 702.0},
         "source": "given",
@@ -119,13 +120,21 @@ def test_a_presumed_basis_never_passes_as_confirmed():
     presumed["found"]["basis"] = {"counted_from": "appearance", "confirmed": False, "assumptions": ["five lumbar"]}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(presumed, check_schema())
-    jsonschema.validate({**presumed, "verdict": "CANNOT CONFIRM"}, check_schema())
+    doubted = {**presumed, "verdict": "CANNOT CONFIRM", "reason": "basis-not-confirmed"}
+    jsonschema.validate(doubted, check_schema())
 
 
 def test_without_a_mark_nothing_is_confirmed():
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**AGREEMENT, "mark": None, "found": None}, check_schema())
-    jsonschema.validate({**AGREEMENT, "verdict": "CANNOT CONFIRM", "mark": None, "found": None}, check_schema())
+    doubted = {**AGREEMENT, "verdict": "CANNOT CONFIRM", "reason": "no-mark", "mark": None, "found": None}
+    jsonschema.validate(doubted, check_schema())
+
+
+def test_only_what_agrees_has_no_reason():
+    for verdict, reason in (("AGREES", "no-mark"), ("DISAGREES", None), ("CANNOT CONFIRM", None)):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**AGREEMENT, "verdict": verdict, "reason": reason}, check_schema())
 
 
 @pytest.mark.parametrize("module", DOCTESTS)

@@ -72,14 +72,15 @@ class Named:
 
 def counted(rng: np.random.Generator, spine: Spine, errors: Errors) -> Named:
     """A count from C2 to S1."""
-    names, wrong, noticed = list(spine.levels), False, False
+    known, wrong, noticed = list(spine.levels), False, False
     interrupted = contradicted = False
     if rng.random() < (errors.misread_usual if spine.usual else errors.misread_unusual):
-        names, wrong = _misread(rng, spine), True
+        known, wrong = _misread(rng, spine), True
         contradicted = noticed = rng.random() < errors.misread_noticed
+    names: list[Level | None] = [*known]
     if rng.random() < errors.slipped:
-        at = int(rng.integers(1, len(names)))
-        names = _slipped(names, at, int(rng.choice([-1, 1])))
+        at = int(rng.integers(1, len(known)))
+        names = _slipped(known, at, int(rng.choice([-1, 1])))
         wrong = True
         interrupted = rng.random() < errors.slip_noticed
         noticed = noticed or interrupted
@@ -88,9 +89,9 @@ def counted(rng: np.random.Generator, spine: Spine, errors: Errors) -> Named:
 
 def corrected(rng: np.random.Generator, spine: Spine, errors: Errors) -> Named:
     """Names that a person has verified: certain, and now and then off by one over the whole image."""
-    names = list(spine.levels)
+    names: list[Level | None] = [*spine.levels]
     if rng.random() < errors.person_wrong:
-        names = _slipped(names, 1, int(rng.choice([-1, 1])))
+        names = _slipped(spine.levels, 1, int(rng.choice([-1, 1])))
     return Named(tuple(names), 1.0)
 
 
@@ -148,13 +149,18 @@ def _misread(rng: np.random.Generator, spine: Spine) -> list[Level]:
     return list(near[int(rng.integers(len(near)))])
 
 
-def _slipped(names: Sequence[Level], at: int, step: int) -> list[Level]:
-    """From ``at`` on, each body gets the name of the one so far below it in the usual order of this spine."""
-    usual = [level for level in LEVELS if level in names or level >= Level.S1]
-    return [
-        name if index < at else usual[min(max(usual.index(name) + step, 0), len(usual) - 1)]
-        for index, name in enumerate(names)
+def _slipped(names: Sequence[Level], at: int, step: int) -> list[Level | None]:
+    """A body that is not there was counted before ``at`` (+1), or the one at ``at`` was overlooked (−1).
+
+    All below are named one too far, in the order of this spine's names and then the sacrum's.
+    """
+    order = [level for level in LEVELS if level in names or level >= Level.S1]
+    moved: list[Level | None] = [
+        name if index < at else order[min(order.index(name) + step, len(order) - 1)] for index, name in enumerate(names)
     ]
+    if step < 0:
+        moved[at] = None
+    return moved
 
 
 def _confidence(rng: np.random.Generator, wrong: bool, errors: Errors) -> float:
