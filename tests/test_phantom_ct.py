@@ -22,7 +22,7 @@ from numbering.phantom.imaging.ct.tissue import PHASES, Look, Phase
 from numbering.phantom.imaging.ct.training import volume as training_volume
 from numbering.phantom.imaging.ct.volume import CtVolume
 from numbering.phantom.pose import Skeleton, pose
-from numbering.phantom.scene.labels import Label, vertebra_label
+from numbering.phantom.scene.labels import Label, is_bone, vertebra_label
 from numbering.phantom.scene.structure import Grid, Structure, label_volume
 from numbering.phantom.shapes.procedural import Procedural
 from tests.solid_shapes import Ball, Pillar
@@ -86,6 +86,16 @@ def test_tissues_measure_what_is_published_for_them(
     for seed in (1, 2, 3):
         for phase, (low, high) in zip(PHASES[::2], (native, portal), strict=True):
             assert low < float(looks(phase, seed).hu(label, depth, points, 1.0).median()) < high
+
+
+@pytest.mark.parametrize("label", [1, 28, *(bone for bone in Label if is_bone(bone))])
+def test_every_bone_is_shown_whether_or_not_the_spine_lists_it(looks: Callable[[Phase, int], Look], label: int) -> None:
+    points = torch.as_tensor(np.random.default_rng(1).uniform(-40, 40, (500, 3)), dtype=torch.float32)
+    inside, surface = (
+        float(looks("native", 1).hu(label, torch.full((500,), depth), points, 0.8).mean()) for depth in (-12.0, -0.2)
+    )
+    assert 60 < inside < 800
+    assert inside + 80 < surface < 1800
 
 
 def test_contrast_medium_is_seen_first_in_the_aorta(looks: Callable[[Phase, int], Look]) -> None:

@@ -40,7 +40,7 @@ from tests.tools import complaints
 
 PROTOCOL = Protocol(
     region="lumbar", matrix=48, field_mm=130.0, slice_mm=4.0, increment_mm=6.0, noise_hu=5.0, tilt=14.0,
-    position="HFP", feet_to_head=True, phase="portal", missing=(9,),
+    position="HFP", feet_to_head=True, table_offset_mm=(3.21, -7.654321), phase="portal", missing=(9,),
 )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _share_acquisition(shared: Dataset, protocol: Protocol, kernel: str) -> None
         RevolutionTime=0.5,
         SingleCollimationWidth=0.625,
         TotalCollimationWidth=20.0,
-        TableHeight=150.0 + protocol.table_offset_mm[1],
+        TableHeight=f"{150 + protocol.table_offset_mm[1]:.1f}",
         GantryDetectorTilt=f"{protocol.tilt:.1f}",
         DataCollectionDiameter=f"{protocol.scan_field_mm:g}",
     )

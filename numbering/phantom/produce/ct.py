@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from numbering.phantom import preview
 from numbering.phantom.dicom.ct import encode, encode_enhanced, encode_scout, header, instance_uids, scout_header
+from numbering.phantom.dicom.ct_words import HABITS
 from numbering.phantom.dicom.header import SeriesHeader, frame_of_reference_uid, series_uid
 from numbering.phantom.imaging.ct.acquire import acquire
 from numbering.phantom.imaging.ct.nifti import labels_nifti
@@ -24,7 +26,8 @@ ENHANCED = 0.1
 def ct_series(stage: Stage) -> Iterator[Made]:
     """Two localizers and one series, as sampled for the visit."""
     visit, rng = stage.visit, stage.rng(0)
-    protocol = sample_protocol(rng, cast(Region | None, stage.ct_region))
+    drawn = sample_protocol(rng, cast(Region | None, stage.ct_region))
+    protocol = replace(drawn, padding_hu=HABITS[visit.style].padding_hu)
     enhanced = bool(rng.random() < ENHANCED)
     structures = stage.structures(arms=protocol.arms == "down")
     seed = int(stage.rng(1).integers(1 << 31))

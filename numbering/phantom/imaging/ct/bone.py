@@ -18,13 +18,13 @@ from numbering.phantom.imaging.ct.texture import Textures
 from numbering.phantom.pose import Placed, Skeleton
 from numbering.phantom.scene.labels import Label, vertebra_label
 
-SHELL_MM = {
+SHELL_MM: dict[int, float] = {
     Label.SACRUM: 0.55, Label.RIB_RIGHT: 0.75, Label.RIB_LEFT: 0.75, Label.STERNUM: 0.7, Label.CLAVICLE: 1.3,
     Label.SCAPULA: 0.9, Label.HIP_BONE: 0.9, Label.FEMUR: 1.6, Label.HUMERUS: 2.6, Label.SKULL: 2.2,
 }  # fmt: skip
 """Cortical thickness away from the spine."""
 
-MARROW = {
+MARROW: dict[int, float] = {
     Label.SACRUM: 0.62, Label.RIB_RIGHT: 0.75, Label.RIB_LEFT: 0.75, Label.STERNUM: 0.6, Label.CLAVICLE: 0.9,
     Label.SCAPULA: 0.9, Label.HIP_BONE: 0.85, Label.FEMUR: 1.25, Label.HUMERUS: 0.9, Label.SKULL: 3.0,
 }  # fmt: skip
@@ -61,7 +61,7 @@ class Bone:
         """HU ``(n,)`` of the part of each pixel that the bone covers; distances and points ``(n,)``, ``(n, 3)``."""
         placed = self._placed(label)
         if placed is None:
-            shell = torch.full_like(distance, SHELL_MM.get(Label(label), 0.7))
+            shell = torch.full_like(distance, SHELL_MM.get(label, 0.7))
             marrow = self._marrow(label, points)
         else:
             shell, marrow = self._vertebra(placed, distance, points)
@@ -71,8 +71,8 @@ class Bone:
     def flat(self, label: int, distance: Tensor, edge_mm: float) -> Tensor:
         """As `hu` without texture, one thickness of cortex all over."""
         known = label in SHELL_MM
-        marrow = self.patient.bone_hu * (MARROW[Label(label)] if known else 1.2)
-        shell = torch.full_like(distance, SHELL_MM[Label(label)] if known else 0.6)
+        marrow = self.patient.bone_hu * (MARROW[label] if known else 1.2)
+        shell = torch.full_like(distance, SHELL_MM[label] if known else 0.6)
         return _mixed(distance, shell, edge_mm, self.cortex_hu, torch.full_like(distance, marrow))
 
     def _placed(self, label: int) -> Placed | None:
@@ -85,7 +85,7 @@ class Bone:
         return 0.30 * pair[:, 0] + 0.10 * slow + 0.05 * drift
 
     def _marrow(self, label: int, points: Tensor) -> Tensor:
-        mean = self.patient.bone_hu * MARROW.get(Label(label), 0.8)
+        mean = self.patient.bone_hu * MARROW.get(label, 0.8)
         return mean + max(mean, 60) * self._grain(points)
 
     def _vertebra(self, placed: Placed, distance: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

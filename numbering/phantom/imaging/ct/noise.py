@@ -105,5 +105,5 @@ class Grain:
 
 def _weight(radius: Tensor, kernel: Kernel, grain: float) -> Tensor:
     """Amplitude of the noise by frequency: the ramp (as a power spectrum), the kernel, iterative smoothing."""
-    smooth = torch.exp(-grain * (radius / (0.75 * kernel.sharpness)) ** 2)
+    smooth = torch.exp(-grain * (radius / (0.65 * kernel.sharpness)) ** 2)
     return radius.sqrt() * transfer(kernel, radius) * smooth

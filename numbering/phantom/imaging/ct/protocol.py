@@ -132,7 +132,7 @@ def sample_protocol(rng: np.random.Generator, region: Region | None = None) -> P
     phase: Phase = "native" if rng.random() > contrast else "portal" if rng.random() < 0.75 else "arterial"
     grain = float(rng.choice([0.0, rng.uniform(0.3, 1.0)]))
     # Thin slices are noisier, though less than the photons alone would have it: they are scanned with more dose.
-    noise = float(rng.lognormal(np.log(14), 0.33) * (3 / slice_mm) ** 0.35 * (1 - 0.35 * grain))
+    noise = float(rng.lognormal(np.log(14), 0.33) * (3 / slice_mm) ** 0.35 * (1 + 0.6 * grain))
     protocol = Protocol(
         region=region,
         shift_mm=(float(rng.normal(0, 18)), float(rng.normal(0, 18))),

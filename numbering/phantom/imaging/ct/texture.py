@@ -30,7 +30,10 @@ class Textures:
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
         self._seed, self._device = seed, device
         self._lattices: dict[str, Tensor] = {}
-        self._turn = _TURN.to(device)
+        self._places = {
+            name: ((torch.eye(3) if name == "strand" else _TURN.T) * (2 / _SIDE) / torch.tensor(cells)).to(device)
+            for name, cells in CELLS_MM.items()
+        }
 
     def _lattice(self, name: str) -> Tensor:
         if name not in self._lattices:
@@ -45,9 +48,7 @@ class Textures:
 
     def at(self, name: str, points: Tensor) -> Tensor:
         """Both fields ``(n, 2)`` of this name at points ``(n, 3)`` mm, trilinear between lattice points."""
-        cells = torch.tensor(CELLS_MM[name], device=points.device)
-        turned = points if name == "strand" else points @ self._turn.T
-        place = (turned / cells).remainder(_SIDE) * (2 / _SIDE) - 1
+        place = (points @ self._places[name]).remainder_(2).sub_(1)
         return grid_sample(self._lattice(name), place[None, None, None], align_corners=True)[0, :, 0, 0].T
 
 
