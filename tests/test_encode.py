@@ -115,6 +115,16 @@ def test_odd_patient_data_are_copied_as_they_are_and_never_quoted(
     assert [str(warning.message) for warning in recwarn] == []
 
 
+def test_a_description_that_cannot_be_read_withholds_no_result(film: Path) -> None:
+    data = film.read_bytes()
+    damaged = data.replace(b"\x08\x00\x30\x10LO", b"\x08\x00\x30\x10LN", 1)
+    assert damaged != data
+    film.write_bytes(damaged)
+    report, _ = encoded(film)
+    assert "StudyDescription" not in report
+    assert report.PatientName == "Müller^Jörg"
+
+
 def test_a_missing_source_is_named(film: Path, tmp_path: Path) -> None:
     result = result_of([film], numbered(uid_of(film)))
     with pytest.raises(LookupError, match=uid_of(film)):

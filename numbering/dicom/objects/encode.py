@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.objects.presentation import presentations
 from numbering.dicom.objects.report import report
 from numbering.durable import sync_folder
@@ -78,7 +79,21 @@ def _header(sop_instance_uid: str, sources: Mapping[str, Path]) -> Dataset:
     header = dcmread(path, stop_before_pixels=True)
     if header.SOPInstanceUID != sop_instance_uid:
         raise ValueError(f"{path} holds {header.SOPInstanceUID}: expected the source image {sop_instance_uid}")
+    _forget_unreadable(header)
     return header
+
+
+def _forget_unreadable(ds: Dataset) -> None:
+    """Take away elements whose value cannot be read: a damaged description must not withhold a result."""
+    for tag in list(ds.keys()):
+        try:
+            element = ds[tag]
+        except BROKEN_DICOM:
+            del ds[tag]
+            continue
+        if element.VR == "SQ":
+            for item in element.value:
+                _forget_unreadable(item)
 
 
 def _write(dataset: Dataset, folder: Path) -> Written:
