@@ -27,9 +27,11 @@ def test_views_without_a_pipeline_are_received_and_listed_with_the_reason(shown:
     assert {(row[2], row[4]) for row in others} == {("0 objects", "no-pipeline-installed")}
 
 
-def test_l5_is_found_in_the_usual_spines_and_nothing_is_called_by_a_wrong_name_unnoticed(shown: Shown) -> None:
+def test_usual_spines_are_numbered_right_or_not_at_all_and_a_sixth_vertebra_is_never_called_right(shown: Shown) -> None:
     films = rows(shown, "AP film")
-    assert [(row[3], row[4], row[5], row[7]) for row in films[:3]] == [("L5", "numbered", "L5", "right")] * 3
+    assert {row[3] for row in films[:3]} == {"L5"}
+    assert {row[7] for row in films[:3]} <= {"right", "abstained"}
+    assert films[0][7] == "right"
     assert films[3][3] == "L6"
     assert films[3][7] in ("justified", "abstained")  # presumed L5: the table says that this is not its name
 
