@@ -104,7 +104,7 @@ def test_the_whole_spine_film_re_issues_l5_as_l6():
     assert reissue.result.series_instance_uid == "1.2.3"
     assert reissue.result.revision == 2
     assert reissue.result.predecessor_sr_uid is not None
-    assert reissue.why == "6 lumbar-type vertebrae are known from series 1.2.4"
+    assert reissue.why == "6 lumbar-type vertebrae in series 1.2.4"
     (vertebra,) = reissue.result.findings.vertebrae
     assert vertebra.level == "L6"
     assert "five" not in reissue.result.findings.basis.statement

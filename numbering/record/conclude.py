@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbering.record.agreement import contradictions
 from numbering.record.basis import weakness
 from numbering.record.corrections import Correction, corrected
-from numbering.record.counts import belief, claims, follow, settled
+from numbering.record.counts import belief, claims, counted, follow
 from numbering.record.draft import Draft, draft_of
 from numbering.record.filed import Filed, standing
 from numbering.record.inherit import align, carry
@@ -42,15 +42,15 @@ def concluded(filed: Sequence[Filed], corrections: Sequence[Correction] = ()) ->
     under = [corrected(draft_of(one), corrections) for one in standing(filed)]
     aligned = align([one.draft for one in under])
     before = claims(aligned.drafts)
-    known, variants = settled(before), belief(before)
-    drafts = [follow(draft, known, variants) for draft in aligned.drafts]
+    known = counted(before)
+    drafts = [follow(draft, known) for draft in aligned.drafts]
     against = [found for one in under for found in one.contradictions]
     against += [*aligned.contradictions, *contradictions(drafts)]
     full = carry(drafts)
     record = PatientRecord(
         series=tuple(map(_entry, full)),
         contradictions=tuple(sorted(set(against), key=_order)),
-        variants=variants,
+        variants=belief(before),
         transition=transition(drafts, before),
         anchor=_anchor(full),
     )

@@ -161,7 +161,7 @@ def _trusted(level: Level, chain: Chain, pins: _Pins, renaming: dict[Level, Leve
 
 def _by_pin(level: Level, pin: Level, chain: Chain, by: Correction, renaming: dict[Level, Level]) -> Basis:
     kind = BasisKind.HUMAN_CORRECTION if by.verified else BasisKind.UNVERIFIED_CORRECTION
-    assumptions = tuple(assumed(level, pin, chain.runs(), renaming))
+    assumptions = tuple(assumed(level, pin, chain.runs, renaming))
     return Basis(
         kind=kind,
         counted_from=f"{renaming[pin]}, named by a person",

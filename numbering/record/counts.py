@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from math import prod
+from types import MappingProxyType
 
 from numbering.anatomy import VARIANTS, Level, Variant
 from numbering.enumeration.model import PREVALENCE
@@ -22,6 +24,8 @@ from numbering.record.shift import renumber
 
 SUREST = 0.98
 """No count by one result is taken for surer than this, whatever probability it gives itself."""
+KNOWN = 0.9
+"""A number is known when confirmed claims alone say it, and with all others it is at least this probable."""
 NOT_COUNTED = (BasisKind.APPEARANCE, BasisKind.SACRUM, BasisKind.PRIOR, BasisKind.UNKNOWN)
 """On these bases the number of lumbar-type vertebrae is presumed, and nothing is said of the thoracic ones: whether the
 vertebra that is called T12 bears a rib was not asked.
@@ -63,7 +67,7 @@ def claims_of(draft: Draft, chain: Chain) -> Iterator[Claim]:
     """At most one claim for each region."""
     for region, letter, below in ((Region.THORACIC, "T", Level.L1), (Region.LUMBAR, "L", Level.S1)):
         last = _last(chain, letter, below)
-        if last is None:
+        if last is None or int(str(last)[1:]) not in _population(region):
             continue
         about = [one for one in chain.members if {last, below} & set(one.levels)]
         if region is Region.THORACIC and any(one.basis.kind in NOT_COUNTED for one in about):
@@ -88,7 +92,7 @@ def _presumes(basis: Basis, region: Region) -> bool:
 
 def _last(chain: Chain, letter: str, below: Level) -> Level | None:
     """The lowest vertebra of a region, where the chain shows that it is the lowest."""
-    for run in chain.runs():
+    for run in chain.runs:
         for upper, lower in pairwise(run):
             if lower is below and upper.region == letter:
                 return upper
@@ -103,46 +107,79 @@ def _last(chain: Chain, letter: str, below: Level) -> Level | None:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """A number that is known for this patient, by which claim. ``others`` are confirmed claims that say the same."""
+class Counted:
+    """What all claims together say of one region: how probable each number is, and the one that is known, if any.
 
-    by: Claim
-    others: tuple[Claim, ...] = ()
+    ``known_by`` is the strongest confirmed claim where all confirmed ones agree and the number is sure enough. It is
+    None where nothing is known; then ``shares`` are those of the population when nobody counted at all.
+    """
 
-    @property
-    def number(self) -> int:
-        """How many."""
-        return self.by.number
+    shares: Mapping[int, float]
+    known_by: Claim | None = None
+
+    def doubt(self, region: Region, number: int) -> float:
+        """By what factor others' counts make a presumed number less probable than it is in most people; 1 at most."""
+        return min(1.0, self.shares[number] / _population(region)[number])
 
 
-def settled(found: Iterable[Claim]) -> dict[Region, Settled]:
-    """The numbers that are known: confirmed claims that do not contradict each other."""
-    known = {}
-    for region in Region:
-        confirmed = [claim for claim in found if claim.region is region and claim.confirmed]
-        if len({claim.number for claim in confirmed}) == 1:
-            first, *others = sorted(confirmed, key=_best_first)
-            known[region] = Settled(first, tuple(others))
-    return known
+def counted(found: Sequence[Claim]) -> dict[Region, Counted]:
+    """For each region."""
+    return {region: _counted(region, [claim for claim in found if claim.region is region]) for region in Region}
+
+
+def _counted(region: Region, found: Sequence[Claim]) -> Counted:
+    weights = {
+        number: share * prod(_likelihood(claim, number) for claim in _evidence(found))
+        for number, share in _population(region).items()
+    }
+    shares = {number: weight / sum(weights.values()) for number, weight in weights.items()}
+    confirmed = sorted((claim for claim in found if claim.confirmed), key=_best_first)
+    agreed = len({claim.number for claim in confirmed}) == 1
+    known = agreed and shares[confirmed[0].number] >= KNOWN
+    return Counted(shares, confirmed[0] if known else None)
 
 
 def _best_first(claim: Claim) -> tuple[tuple[bool, int], float, str]:
     return weakness(claim.chain.strongest), -claim.probability, claim.series
 
 
-def belief(found: Sequence[Claim]) -> tuple[VariantShare, ...]:
-    """How probable each variant is by what was counted, not presumed; empty when nothing was. Likeliest first.
+def _evidence(found: Iterable[Claim]) -> list[Claim]:
+    """What was counted, not presumed: one claim for each series and number, in the same order every time."""
+    ordered = sorted((claim for claim in found if not claim.presumed), key=_best_first)
+    return list({(claim.series, claim.region, claim.number): claim for claim in reversed(ordered)}.values())
 
-    Each result's marginals hold the prior already, so they are not run through the solver again: a count of one region
-    is taken as one observation that is right with the probability of its names.
+
+def _likelihood(claim: Claim, number: int) -> float:
+    """Of the claim, if this were the number, up to a factor.
+
+    A result's probability holds the prior already, so that is divided out: one claim alone leaves its own probability.
     """
-    evidence = sorted(
-        {(claim.series, claim.region, claim.number): claim for claim in found if not claim.presumed}.values(),
-        key=lambda claim: (claim.series, claim.region, claim.number),
-    )
+    prior = _population(claim.region)[claim.number]
+    probability = min(max(claim.probability, prior), SUREST)
+    return probability / prior if number == claim.number else (1 - probability) / (1 - prior)
+
+
+@cache
+def _population(region: Region) -> Mapping[int, float]:
+    shares: dict[int, float] = {}
+    for variant, share in PREVALENCE.items():
+        shares[_number(variant, region)] = shares.get(_number(variant, region), 0.0) + share
+    return MappingProxyType(shares)
+
+
+def _number(variant: Variant, region: Region) -> int:
+    return variant.thoracic if region is Region.THORACIC else variant.lumbar
+
+
+def belief(found: Sequence[Claim]) -> tuple[VariantShare, ...]:
+    """How probable each variant is by what was counted, not presumed; empty when nothing was. Likeliest first."""
+    evidence = _evidence(found)
     if not evidence:
         return ()
-    weights = {one: PREVALENCE[one] * prod(_likelihood(claim, one) for claim in evidence) for one in VARIANTS}
+    weights = {
+        one: PREVALENCE[one] * prod(_likelihood(claim, _number(one, claim.region)) for claim in evidence)
+        for one in VARIANTS
+    }
     total = sum(weights.values())
     shares = [
         VariantShare(thoracic=one.thoracic, lumbar=one.lumbar, probability=min(1.0, weight / total))
@@ -151,48 +188,33 @@ def belief(found: Sequence[Claim]) -> tuple[VariantShare, ...]:
     return tuple(sorted(shares, key=lambda share: (-share.probability, share.thoracic, share.lumbar)))
 
 
-def _likelihood(claim: Claim, variant: Variant) -> float:
-    probability = min(SUREST, max(claim.probability, 1 / 3))
-    return probability if claim.number == _count(variant, claim.region) else (1 - probability) / 2
-
-
-def _count(variant: Variant, region: Region) -> int:
-    return variant.thoracic if region is Region.THORACIC else variant.lumbar
-
-
-def share(variants: Sequence[VariantShare], region: Region, number: int) -> float:
-    """Probability of this number by these shares; by prevalence when there are none."""
-    if not variants:
-        return sum(part for variant, part in PREVALENCE.items() if _count(variant, region) == number)
-    return sum(one.probability for one in variants if _count(one.variant, region) == number)
-
-
-def follow(draft: Draft, known: Mapping[Region, Settled], variants: Sequence[VariantShare]) -> Draft:
+def follow(draft: Draft, known: Mapping[Region, Counted]) -> Draft:
     """The draft with its presumed numbers replaced by what is known, or less sure of them where others counted others.
 
     Names with a confirmed basis, and what a person named, stay.
     """
     for chain in draft.chains:
         for claim in claims_of(draft, chain):
-            if not claim.presumed or _held(chain) or _counted_otherwise(draft, chain, known):
+            if not claim.presumed or _held(chain):
                 continue
-            if claim.region in known and known[claim.region].by.chain is not chain:
-                new = _carried(claim, known[claim.region], known)
-                if new is not None:
-                    draft = draft.replaced(chain, new, _why(known[claim.region]))
-                    break
-            elif claim.region not in known and variants:
-                new = _doubted(claim, variants)
-                if new != chain:
-                    draft = draft.replaced(chain, new, f"others count {claim.region.value} vertebrae")
-                    break
+            by = known[claim.region].known_by
+            if by is not None and not _counted_otherwise(draft, chain, known):
+                new, why = _carried(claim, by, known), f"{by.number} {by.region.value} vertebrae in series {by.series}"
+            else:
+                new, why = _doubted(claim, known), f"others count {claim.region.value} vertebrae differently"
+            if new != chain:
+                draft = draft.replaced(chain, new, why)
+                break
     return draft
 
 
-def _counted_otherwise(draft: Draft, chain: Chain, known: Mapping[Region, Settled]) -> bool:
+def _counted_otherwise(draft: Draft, chain: Chain, known: Mapping[Region, Counted]) -> bool:
     """Whether the chain itself counted, not presumed, another number than the known one: that is a contradiction."""
-    counted = (claim for claim in claims_of(draft, chain) if not claim.presumed and claim.region in known)
-    return any(claim.number != known[claim.region].number for claim in counted)
+    for claim in claims_of(draft, chain):
+        by = known[claim.region].known_by
+        if by is not None and not claim.presumed and claim.number != by.number:
+            return True
+    return False
 
 
 def _held(chain: Chain) -> bool:
@@ -200,49 +222,40 @@ def _held(chain: Chain) -> bool:
     return any(one.basis.confirmed or one.basis.kind in human for one in chain.members)
 
 
-def _why(known: Settled) -> str:
-    return f"{known.number} {known.by.region.value} vertebrae are known from series {known.by.series}"
-
-
-def _carried(claim: Claim, known: Settled, all_known: Mapping[Region, Settled]) -> Chain | None:
-    """The chain's names when its lowest vertebra of the region is the lowest of the known number; None if none fit."""
+def _carried(claim: Claim, by: Claim, known: Mapping[Region, Counted]) -> Chain:
+    """The chain's names when its lowest vertebra of the region is that of the known number; its own if none fit."""
     chain = claim.chain
-    new_last = Level.parse(f"{str(claim.last)[0]}{known.number}")
-    possible = [one for one in VARIANTS if all(_count(one, region) == it.number for region, it in all_known.items())]
+    new_last = Level.parse(f"{claim.last.region}{by.number}")
+    numbers = {region: it.known_by.number for region, it in known.items() if it.known_by}
+    possible = [one for one in VARIANTS if all(_number(one, region) == it for region, it in numbers.items())]
     renaming = renumber(chain.levels, {claim.last: new_last}, possible)
     if renaming is None:
-        return None
+        return chain
     lowest = "the last rib-bearing vertebra" if claim.region is Region.THORACIC else "the lowest lumbar-type vertebra"
     basis = Basis(
         kind=BasisKind.PRIOR,
-        counted_from=f"{known.number} {claim.region.value} vertebrae counted in another series",
+        counted_from=f"{by.number} {claim.region.value} vertebrae counted in another series",
         assumptions=(f"{lowest} is the same on both",),
     )
-    members = (_following(one, renaming, known, basis) for one in chain.members)
+    sure = min(SUREST, known[claim.region].shares[by.number])
+    members = (replace(_following(one, renaming, sure), basis=basis, carried_from=by.series) for one in chain.members)
     return renamed(replace(chain, members=tuple(members)), renaming)
 
 
-def _following(one: Named, renaming: Mapping[Level, Level], known: Settled, basis: Basis) -> Named:
+def _following(one: Named, renaming: Mapping[Level, Level], sure: float) -> Named:
     """As probable as that it is this vertebra of the row, whatever its name, and that the number is right."""
     name = "-".join(str(renaming[level]) for level in one.levels)
+    if name == one.name:
+        return one
     other = one.alternative
-    seen = one.probability + (other.probability if other and other.name == name != one.name else 0.0)
-    certain = min(known.by.probability, SUREST)
-    if name != one.name:
-        other = OtherName(name=one.name, probability=min(0.5, one.probability * (1 - certain)))
-    return replace(
-        one,
-        probability=min(1.0, seen) * certain,
-        basis=basis,
-        alternative=other,
-        carried_from=known.by.series,
-    )
+    seen = one.probability + (other.probability if other and other.name == name else 0.0)
+    own = OtherName(name=one.name, probability=min(0.5, one.probability * (1 - sure)))
+    return replace(one, probability=min(1.0, seen) * sure, alternative=own)
 
 
-def _doubted(claim: Claim, variants: Sequence[VariantShare]) -> Chain:
-    """Less probable by as much as others' counts make the presumed number less probable than it is in most people."""
-    ratio = share(variants, claim.region, claim.number) / share((), claim.region, claim.number)
-    if ratio >= 1:
+def _doubted(claim: Claim, known: Mapping[Region, Counted]) -> Chain:
+    factor = known[claim.region].doubt(claim.region, claim.number)
+    if factor == 1:
         return claim.chain
-    members = (replace(one, probability=one.probability * ratio) for one in claim.chain.members)
+    members = (replace(one, probability=one.probability * factor) for one in claim.chain.members)
     return replace(claim.chain, members=tuple(members))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 from numbering.anatomy import VARIANTS, Level
@@ -79,21 +80,22 @@ class Chain:
     members: tuple[Named, ...]
     space: str | None = None
 
-    @property
+    @cached_property
     def levels(self) -> list[Level]:
         """All vertebrae that it names, head to foot; those about a disc are named too."""
         return sorted({level for one in self.members for level in one.levels})
 
-    @property
+    @cached_property
     def vertebrae(self) -> list[Named]:
         """Head to foot by name."""
         return sorted((one for one in self.members if not one.is_disc), key=lambda one: one.levels)
 
-    @property
+    @cached_property
     def strongest(self) -> Basis:
         """The strongest basis of its names."""
         return min((one.basis for one in self.members), key=weakness)
 
+    @cached_property
     def runs(self) -> list[list[Level]]:
         """Its levels, cut where the count is interrupted."""
         vertebrae = self.vertebrae
@@ -170,7 +172,7 @@ def draft_of(filed: Filed) -> Draft:
 
 
 def _based(chain: Chain, stated: NumberingBasis) -> Chain:
-    found = chain.runs()
+    found = chain.runs
     members = []
     for one in chain.members:
         bases = [basis_of(stated, level, found) for level in one.levels]

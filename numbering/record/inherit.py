@@ -51,7 +51,7 @@ class _Part:
     @property
     def order(self) -> tuple[object, ...]:
         """Strongest first; the rest only makes the order the same every time."""
-        return (weakness(self.chain.strongest), -_mean(self.chain), self.draft.filed.key, self.chain.levels)
+        return (weakness(self.chain.strongest), -_mean(self.chain), self.draft.filed.key, *map(str, self.chain.levels))
 
 
 def align(drafts: Sequence[Draft]) -> Aligned:
@@ -129,7 +129,7 @@ def _extended(one: Named, by_level: dict[Level, Named], chain: Chain, renaming: 
     for level in one.levels:
         options = []
         for pin, theirs in by_level.items():
-            added = tuple(assumed(level, pin, chain.runs(), renaming))
+            added = tuple(assumed(level, pin, chain.runs, renaming))
             basis = theirs.basis
             kind = BasisKind.INTERRUPTED_COUNT if added and basis.confirmed else basis.kind
             options.append(
@@ -174,9 +174,18 @@ def differing(source: _Part, target: _Part) -> Contradiction | None:
 
 def carry(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
     """Names for images without any, from the strongest chain of their frame of reference that reaches them."""
-    parts = sorted((part for part in _in_space(drafts) if in_order(part.chain)), key=lambda one: one.order)
-    sources = [(part, _extents(part.chain)) for part in parts]
+    wanted = {draft.filed.frame_of_reference_uid for draft in drafts if any(_bare(draft))}
+    parts = (part for part in _in_space(drafts) if part.chain.space in wanted and in_order(part.chain))
+    sources = [(part, _extents(part.chain)) for part in sorted(parts, key=lambda one: one.order)]
     return tuple(_onto(draft, [source for source in sources if _same_space(source[0], draft)]) for draft in drafts)
+
+
+def _bare(draft: Draft) -> Iterator[tuple[FiledImage, Plane]]:
+    """Images in space on which nothing is named."""
+    named = {(one.sop_instance_uid, one.frame) for chain in draft.chains for one in chain.members}
+    for image in draft.filed.images:
+        if image.plane is not None and (image.sop_instance_uid, image.frame) not in named:
+            yield image, image.plane
 
 
 def _same_space(part: _Part, draft: Draft) -> bool:
@@ -205,13 +214,10 @@ def _extents(chain: Chain) -> list[_Extent]:
 
 
 def _onto(draft: Draft, sources: Sequence[tuple[_Part, Sequence[_Extent]]]) -> Draft:
-    named = {(one.sop_instance_uid, one.frame) for chain in draft.chains for one in chain.members}
     added = []
-    for image in draft.filed.images:
-        if image.plane is None or (image.sop_instance_uid, image.frame) in named:
-            continue
+    for image, plane in _bare(draft):
         for source, extents in sources:
-            shown = tuple(_shown(extents, image, image.plane, source.draft.series))
+            shown = tuple(_shown(extents, image, plane, source.draft.series))
             if shown:
                 added.append(Chain(shown))
                 break
@@ -254,7 +260,7 @@ def _with_discs(chain: Chain) -> list[Named]:
     """The structures and, between two neighbouring vertebrae without a named disc, the middle of the two."""
     listed = {one.levels for one in chain.members if one.is_disc}
     found = list(chain.members)
-    runs = chain.runs()
+    runs = chain.runs
     for upper, lower in pairwise(chain.vertebrae):
         levels = (*upper.levels, *lower.levels)
         if levels in listed or levels not in DISCS or not any(set(levels) <= set(run) for run in runs):

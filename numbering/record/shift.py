@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from math import log
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from numbering.anatomy import VARIANTS, Level, Variant
 from numbering.enumeration.model import PREVALENCE
@@ -24,40 +23,42 @@ def renumber(
     vertebrae in their region (a rib-bearing one thoracic, the sacrum sacral), then the likeliest. None when no spine
     fits the pins: two of them contradict each other, or a name would not exist.
     """
-    ways = list(_ways({*levels, *pins}, pins, variants))
-    return min(ways, key=_cost)[0] if ways else None
+    old = sorted({*levels, *pins})
+    for places in _readings(old):
+        ways = [(one, names) for one in variants if (names := _names(places, pins, one))]
+        if ways:
+            _, names = min(ways, key=lambda way: (_moved_regions(old, way[1]), -PREVALENCE[way[0]], way[1]))
+            return dict(zip(old, names, strict=True))
+    return None
 
 
-def _ways(
-    levels: Set[Level], pins: Renaming, variants: Collection[Variant]
-) -> Iterator[tuple[dict[Level, Level], Variant, Variant]]:
-    for before in VARIANTS:
-        old_ordinals = _ORDINALS[before]
-        if not levels <= old_ordinals.keys():
-            continue
-        for after in variants:
-            new_ordinals = _ORDINALS[after]
-            if not all(new in new_ordinals for new in pins.values()):
-                continue
-            moved = {new_ordinals[new] - old_ordinals[old] for old, new in pins.items()} or {0}
-            if len(moved) > 1:
-                continue
-            renaming = _moved(levels, before, after, moved.pop())
-            if renaming:
-                yield renaming, before, after
+def _readings(levels: Sequence[Level]) -> list[dict[Level, int]]:
+    """Where each level stands from the first one, in the spines that have them all: fewest gaps first, then likeliest.
+
+    Spines in which they stand alike are one reading.
+    """
+    readings: dict[tuple[int, ...], float] = {}
+    for one, ordinals in _ORDINALS.items():
+        if all(level in ordinals for level in levels):
+            places = tuple(ordinals[level] - ordinals[levels[0]] for level in levels)
+            readings[places] = readings.get(places, 0.0) + PREVALENCE[one]
+    order = sorted(readings, key=lambda places: (places[-1:], -readings[places]))
+    return [dict(zip(levels, places, strict=True)) for places in order]
 
 
-def _moved(levels: Collection[Level], before: Variant, after: Variant, by: int) -> dict[Level, Level] | None:
-    old_ordinals, new_names = _ORDINALS[before], _NAMES[after]
-    renaming = {level: new_names.get(old_ordinals[level] + by) for level in sorted(levels)}
-    return {old: new for old, new in renaming.items() if new} if all(renaming.values()) else None
+def _names(places: Mapping[Level, int], pins: Renaming, variant: Variant) -> list[Level] | None:
+    """The names of a spine of this variant for these places, or None when it cannot fulfil the pins."""
+    ordinals = _ORDINALS[variant]
+    if not all(new in ordinals for new in pins.values()):
+        return None
+    first = {ordinals[new] - places[old] for old, new in pins.items()} or {ordinals.get(next(iter(places)), 0)}
+    names = [_NAMES[variant].get(min(first) + place) for place in places.values()]
+    found = [name for name in names if name is not None]
+    return found if len(first) == 1 and len(found) == len(names) else None
 
 
-def _cost(way: tuple[dict[Level, Level], Variant, Variant]) -> tuple[int, int, float, list[Level]]:
-    renaming, before, after = way
-    span = _ORDINALS[before][max(renaming)] - _ORDINALS[before][min(renaming)]
-    changed = sum(old.region != new.region for old, new in renaming.items())
-    return span, changed, -log(PREVALENCE[before]) - log(PREVALENCE[after]), list(renaming.values())
+def _moved_regions(old: Sequence[Level], new: Sequence[Level]) -> int:
+    return sum(was.region != now.region for was, now in zip(old, new, strict=True))
 
 
 def assumed(level: Level, pin: Level, runs: Sequence[Sequence[Level]], renaming: Renaming) -> Iterator[str]:

@@ -56,6 +56,7 @@ ENGLISH: Catalogue = {
     "or": "{name} (probability {probability})",
     "confirmed": "{kind} ({counted_from}), confirmed",
     "presumed": "{kind} ({counted_from}), not confirmed",
+    "nowhere": "The names have no place on an image that could be told.",
     "research": "AI result, not verified. Research use only.",
     "corrected": "A person named levels here; the rest is an AI result. Research use only.",
     BasisKind.COUNTED_FROM_C2: "counted from C2",
@@ -82,7 +83,7 @@ def parts(entry: SeriesEntry, record: PatientRecord, words: Catalogue = ENGLISH)
 
 def statement(entry: SeriesEntry, record: PatientRecord, words: Catalogue = ENGLISH) -> str:
     """The sentences of all parts."""
-    return " ".join(part.sentence for part in parts(entry, record, words))
+    return " ".join(part.sentence for part in parts(entry, record, words)) or words["nowhere"]
 
 
 def _values(entry: SeriesEntry, record: PatientRecord, words: Catalogue) -> Iterator[tuple[Concept, str]]:
