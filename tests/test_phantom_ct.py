@@ -163,11 +163,16 @@ def test_thick_slices_are_made_of_layers_that_neighbours_share(
     assert layers(thickness, increment) == expected
 
 
-def test_labels_lie_where_the_landmarks_say(skeleton: Skeleton, lumbar: list[Structure]) -> None:
+@pytest.mark.parametrize(("thickness", "increment"), [(1.0, 8.0), (2.0, 12.0), (5.0, 5.0)])
+def test_labels_lie_where_the_landmarks_say(
+    skeleton: Skeleton, lumbar: list[Structure], thickness: float, increment: float
+) -> None:
     protocol = replace(
-        QUIET, region="lumbar", matrix=64, field_mm=150.0, increment_mm=8.0, position="FFP", feet_to_head=True
-    )
+        QUIET, region="lumbar", matrix=48, field_mm=150.0, slice_mm=thickness, increment_mm=increment, position="FFP",
+        feet_to_head=increment > 5,
+    )  # fmt: skip
     volume = acquire(skeleton, lumbar, protocol, 1, origin_mm=(7.0, -11.0, -140.0))
+    assert volume.hu.shape == volume.labels.shape
     for placed in skeleton.vertebrae[-5:]:
         centre = placed.frame.centre + (7.0, -11.0, -140.0)
         slice_, row, column = np.rint(volume.index(centre[None])[0]).astype(int)

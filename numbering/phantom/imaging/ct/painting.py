@@ -13,7 +13,7 @@ from torch import Tensor
 from numbering.phantom.imaging.ct.cover import covered
 from numbering.phantom.scene.blocks import Blocks
 from numbering.phantom.scene.labels import Label
-from numbering.phantom.scene.structure import Grid, Structure
+from numbering.phantom.scene.structure import Array, Grid, Structure
 
 AIR_HU = -1000.0
 SLAB_VOXELS = 12_000_000
@@ -21,6 +21,10 @@ SLAB_VOXELS = 12_000_000
 MOST_LAYER_MM = 1.35
 RELIEF_REACH_MM = 2.5
 """Surfaces are roughened by less than this."""
+
+
+Slab = tuple[int, int, int, int]
+"""First slice, how many, layers from slice to slice, layers in a slice."""
 
 
 class Shading(Protocol):
@@ -102,26 +106,59 @@ def thick(
 ) -> Painted:
     """Slices as thick as said, each the mean of an odd number of thin layers; labels are those of its middle plane."""
     stride, count = layers(thickness_mm, float(grid.spacing[0]))
-    step = float(grid.spacing[0]) / stride
-    slices = grid.shape[0]
-    slab = max(1, SLAB_VOXELS // (grid.shape[1] * grid.shape[2] * stride))
+    apart = count < stride
+    slab = max(1, SLAB_VOXELS // (grid.shape[1] * grid.shape[2] * (count if apart else stride)))
     parts = []
-    for first in range(0, slices, slab):
-        depth = min(slab, slices - first)
-        affine = grid.affine.copy()
-        affine[:3, 0] /= stride
-        affine[:3, 3] += (first * stride - (count - 1) / 2) * affine[:3, 0]
-        thin = Grid(affine, ((depth - 1) * stride + count, *grid.shape[1:]))
-        # A surface that lies in the slice must not fall between two layers.
-        painted = paint(structures, thin, look, device, step if count > 1 else 0.0)
-        parts.append(_averaged(painted, stride, count))
+    for first in range(0, grid.shape[0], slab):
+        depth = min(slab, grid.shape[0] - first)
+        if apart:
+            parts.append(_apart(structures, grid, look, (first, depth, stride, count), device))
+        else:
+            parts.append(_shared(structures, grid, look, (first, depth, stride, count), device))
     return _joined(parts)
+
+
+def _shared(
+    structures: Sequence[Structure], grid: Grid, look: Shading, slab: Slab, device: torch.device | str
+) -> Painted:
+    """Slices side by side: neighbours share the layers between them."""
+    first, depth, stride, count = slab
+    thin = Grid(_layer(grid, first, stride, (1 - count) / 2, 1), ((depth - 1) * stride + count, *grid.shape[1:]))
+    # A surface that lies in the slice must not fall between two layers.
+    edge = float(thin.spacing[0]) if count > 1 else 0.0
+    return _averaged(paint(structures, thin, look, device, edge), stride, count)
+
+
+def _apart(
+    structures: Sequence[Structure], grid: Grid, look: Shading, slab: Slab, device: torch.device | str
+) -> Painted:
+    """Slices with gaps between them: only their own layers are painted."""
+    first, depth, stride, count = slab
+    edge = float(grid.spacing[0]) / stride if count > 1 else 0.0
+    painted = []
+    for layer in range(count):
+        affine = _layer(grid, first, stride, layer - (count - 1) / 2, stride)
+        painted.append(paint(structures, Grid(affine, (depth, *grid.shape[1:])), look, device, edge))
+    metals = [one.metal if one.metal is not None else torch.zeros_like(one.hu) for one in painted]
+    metal = torch.stack(metals).mean(0) if any(one.metal is not None for one in painted) else None
+    return Painted(torch.stack([one.hu for one in painted]).mean(0), metal, painted[count // 2].labels)
+
+
+def _layer(grid: Grid, first: int, stride: int, shift: float, step: int) -> Array:
+    """Affine that begins ``shift`` layers beside slice ``first`` and goes on in steps of ``step`` layers."""
+    affine = grid.affine.copy()
+    affine[:3, 3] += (first + shift / stride) * grid.affine[:3, 0]
+    affine[:3, 0] *= step / stride
+    return affine
 
 
 def layers(thickness_mm: float, increment_mm: float) -> tuple[int, int]:
     """Layers from one slice to the next, and layers in a slice: an odd number, each at most about 1.3 mm."""
     if thickness_mm <= MOST_LAYER_MM:
         return 1, 1
+    if increment_mm > 1.5 * thickness_mm:
+        count = _odd(float(np.ceil(thickness_mm / MOST_LAYER_MM)) + 0.5)
+        return round(increment_mm * count / thickness_mm), count
     least = int(np.ceil(increment_mm / MOST_LAYER_MM))
 
     def miss(stride: int) -> float:
@@ -137,9 +174,6 @@ def _odd(value: float) -> int:
 
 
 def _averaged(painted: Painted, stride: int, count: int) -> Painted:
-    if count == 1:
-        return painted
-
     def mean(values: Tensor) -> Tensor:
         total = torch.zeros_like(values[: len(values) - count + 1 : stride])
         for layer in range(count):
