@@ -93,6 +93,7 @@ def test_a_folder_of_another_patient_is_never_overwritten(made: Path) -> None:
         ({"field_of_view": "skull"}, "no field of view 'skull': expected one of whole-spine, lumbar"),
         ({"shapes": "clay"}, "no shapes 'clay': expected procedural or atlas:DIR/NAME"),
         ({"shapes": "atlas:/nowhere/at-all"}, "there is no folder /nowhere"),
+        ({"shapes": "atlas:/tmp/nobody"}, "no atlas is called 'nobody'; known are artisynth"),
         ({"style": "acme"}, "no style 'acme': expected one of fairhaven"),
         ({"flaws": ("no-head",)}, "no flaw 'no-head': expected one of no-body-part"),
         ({"ct_region": "foot"}, "no region of the CT 'foot': expected one of lumbar"),

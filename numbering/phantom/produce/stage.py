@@ -76,6 +76,9 @@ def shape_source(shapes: str) -> ShapeSource:
         raise ValueError(f"no shapes {shapes!r}: expected procedural or atlas:DIR/NAME")
     if not folder.is_dir():
         raise ValueError(f"shapes {shapes!r}: there is no folder {folder}")
-    from numbering.phantom.shapes.atlas import Atlas
+    from numbering.phantom.shapes.atlas import Atlas, AtlasError
 
-    return Atlas(folder, name)
+    try:
+        return Atlas(folder, name)
+    except AtlasError as error:
+        raise ValueError(f"shapes {shapes!r}: {error}") from error
