@@ -15,7 +15,7 @@ from torch import Tensor
 from numbering.phantom.anatomy.sample import sample
 from numbering.phantom.dicom.film import encode, orientation, series_header
 from numbering.phantom.dicom.header import file_bytes
-from numbering.phantom.imaging.film import Beam, Film, angles, expose
+from numbering.phantom.imaging.film import Beam, Film, angles, expose, stitching
 from numbering.phantom.imaging.film.attenuation import spectrum
 from numbering.phantom.imaging.film.detector import primary
 from numbering.phantom.imaging.film.exposure import WHITE
@@ -239,6 +239,16 @@ def test_cobb_angles_are_the_largest_between_endplates() -> None:
     found = angles.cobb(bow)
     assert (2, 6, 34.0) in found
     assert max(value for _, _, value in found) == 34
+
+
+def test_only_whole_spine_films_are_stitched_and_only_across_a_narrow_seam() -> None:
+    found = [stitching.exposures(900, 0.5, "whole-spine", np.random.default_rng(seed))[:, 0] for seed in range(20)]
+    joined = [gain for gain in found if gain[0] != gain[-1]]
+    assert 3 < len(joined) < 15
+    for gain in joined:
+        assert (gain.diff() != 0).sum() <= 2 * 11
+        assert 0.6 < gain.min() <= gain.max() < 1.7
+    assert all((stitching.exposures(900, 0.5, "lumbar", np.random.default_rng(seed)) == 1).all() for seed in range(20))
 
 
 def test_bone_hardens_the_beam() -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from numbering.phantom.imaging.film import collimation, markers
+from numbering.phantom.imaging.film import collimation, markers, stitching
 from numbering.phantom.imaging.film.attenuation import spectrum
 from numbering.phantom.imaging.film.detector import Detection, detected, primary
 from numbering.phantom.imaging.film.geometry import Array, Beam
@@ -139,6 +139,7 @@ def _developed(
     aperture = shutters.aperture(beam, lengths.device)
     straight = primary(lengths, spectrum(kvp))
     signal = detected(straight, body, aperture, detection, beam.pitch, generator)
+    signal = signal * stitching.exposures(beam.rows, beam.pitch, field_of_view, rng).to(signal.device)
     grey = picture(signal, body * (aperture > 0.5), look, beam.pitch)
     if shutters.outside == "black":
         grey = grey * aperture
