@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,12 @@ from numbering.phantom.imaging.mr.excitation import Band, crosstalk, moving_with
 from numbering.phantom.imaging.mr.form import Field, form
 from numbering.phantom.imaging.mr.lattice import faded, folded, mid_slice, painted_grid
 from numbering.phantom.imaging.mr.levels import DiscPlace, SliceLevel, discs, level_of
+from numbering.phantom.imaging.mr.painting import painted
 from numbering.phantom.imaging.mr.planes import Planned, plan, single
 from numbering.phantom.imaging.mr.protocol import Protocol
 from numbering.phantom.pose import Array, Skeleton
 from numbering.phantom.scene.labels import Label
-from numbering.phantom.scene.structure import Grid, Structure, label_volume, paint
+from numbering.phantom.scene.structure import Grid, Structure, label_volume
 
 STORED_MOST = 65535
 _SMEAR_MM = 4.0
@@ -66,7 +67,7 @@ def acquire(
     rng = np.random.default_rng([seed, skeleton.patient.seed, 0x3A6])
     planned = plan(skeleton, protocol, rng)
     scanner = _Scanner(skeleton, structures, protocol, rng, device)
-    return MrSeries(protocol, tuple(scanner.slice(one, planned, labels=labels) for one in planned))
+    return MrSeries(protocol, tuple(scanner.slices(planned, labels=labels)))
 
 
 def training_slice(
@@ -82,7 +83,7 @@ def training_slice(
     """One axial slice ``offset_mm`` above the middle of a disc: the quick path for training."""
     rng = np.random.default_rng([seed, skeleton.patient.seed, 0x3A7])
     planned = single(skeleton, protocol, place, rng, offset_mm)
-    return _Scanner(skeleton, structures, protocol, rng, device).slice(planned, (planned,), labels=False)
+    return next(_Scanner(skeleton, structures, protocol, rng, device).slices((planned,), labels=False))
 
 
 class _Scanner:
@@ -104,20 +105,28 @@ class _Scanner:
         self._rng = rng
         self._scale = protocol.white / self._appearance.brightest
 
-    def slice(self, planned: Planned, series: Sequence[Planned], *, labels: bool) -> MrSlice:
+    def slices(self, planned: Sequence[Planned], *, labels: bool) -> Iterator[MrSlice]:
+        """The series, slice by slice."""
+        both = painted(self._structures, self._appearance, planned, self._protocol, self._device)
+        for one, (water, fat) in zip(planned, both, strict=True):
+            yield self._slice(one, planned, water, fat, labels=labels)
+
+    def _slice(
+        self, planned: Planned, series: Sequence[Planned], water: Tensor, fat: Tensor, *, labels: bool
+    ) -> MrSlice:
         protocol = self._protocol
-        image = form(self._excited(planned, series), protocol, self._appearance.brightest, self._rng)
+        field = self._excited(planned, series, water, fat)
+        image = form(field, protocol, self._appearance.brightest, self._rng)
         image = image / self._sensitivity(planned.grid).clamp(min=0.03) ** protocol.normalised
         image = self._randomised(image, planned.grid)
         pixels = (image * self._scale).round().clamp(0, STORED_MOST).to(torch.int32).cpu().numpy().astype(np.uint16)
         drawn = label_volume(self._structures, planned.grid, self._device)[0].cpu().numpy() if labels else None
         return MrSlice(planned, pixels, level_of(self._skeleton, planned.centre, planned.normal), drawn)
 
-    def _excited(self, planned: Planned, series: Sequence[Planned]) -> Field:
-        """Painted, saturated, weighted by the coil, and folded."""
+    def _excited(self, planned: Planned, series: Sequence[Planned], water: Tensor, fat: Tensor) -> Field:
+        """Saturated, smeared by breath, weighted by the coil, and folded."""
         protocol = self._protocol
         grid = painted_grid(planned.grid, protocol)
-        water, fat = self._painted(grid)
         middle = mid_slice(grid)
         points = middle.points((slice(0, 1), slice(0, grid.shape[1]), slice(0, grid.shape[2])), self._device)[0]
         weight = self._band.kept(points, self._skeleton, protocol) * crosstalk(points, planned, series, protocol)
@@ -136,14 +145,6 @@ class _Scanner:
     def _sensitivity(self, grid: Grid) -> Tensor:
         rng = np.random.default_rng(self._coil_seed)
         return coil.sensitivity(grid, self._reference, self._back, rng).to(self._device)
-
-    def _painted(self, grid: Grid) -> tuple[Tensor, Tensor]:
-        volume = paint(self._structures, grid, self._appearance, self._appearance.background, self._device)
-        # An excited slice is no box: its middle counts more than its edges.
-        count = grid.shape[0]
-        profile = torch.exp(-0.5 * (torch.linspace(-1, 1, count, device=volume.device) * 0.9) ** 2)
-        water, fat = (volume * (profile / profile.sum())[:, None, None]).sum(1)
-        return water, fat
 
     def _randomised(self, image: Tensor, grid: Grid) -> Tensor:
         beyond = self._protocol.randomise

@@ -18,6 +18,7 @@ from numbering.phantom.pose import Array
 from numbering.phantom.scene.structure import Grid
 
 _SUBSLICE_MM = 1.4
+_MOST_SUBSLICES = 4
 _PAINTED_SHARE = 1.15
 """Painted pixels over acquired ones: the object is finer than what is measured."""
 _NO_WRAP = 0.5
@@ -79,7 +80,7 @@ def _side(shown: int, finest: float, samples: int, oversampling: float | None) -
 
 def painted_grid(grid: Grid, protocol: Protocol) -> Grid:
     """The lattice to paint for an image's ``grid``: sub-slices first, the same centre."""
-    count = max(1, round(protocol.thickness_mm / _SUBSLICE_MM))
+    count = min(_MOST_SUBSLICES, max(1, round(protocol.thickness_mm / _SUBSLICE_MM)))
     across_slice = grid.affine[:3, 0] / count
     centre = grid.affine @ np.array([0, *(0.5 * (n - 1) for n in grid.shape[1:]), 1])
     affine, shape = np.eye(4), [count]
