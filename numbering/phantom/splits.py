@@ -59,7 +59,7 @@ def refuse_reserved(name: str, seed: int, shapes: str = "procedural", styles: It
 
 
 def refuse_reserved_truth(name: str, truth: Mapping[str, Any]) -> None:
-    """`refuse_reserved` for the content of a ``truth.json``: what loaders of every pipeline call before they read on."""
+    """`refuse_reserved` for the content of a ``truth.json``: what loaders of every pipeline call first."""
     refuse_reserved(name, truth["seed"], truth["shapes"], [study["style"] for study in truth["studies"]])
 
 
