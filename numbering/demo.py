@@ -36,8 +36,8 @@ PATIENTS: tuple[tuple[int, str, str, tuple[str, ...]], ...] = (
     (1, "lumbar", "L6", ("ap",)),
 )
 """Seed, field of view of the films, anomaly, views: films that the AP model numbers (it abstains on others). The last
-one has six lumbar-type vertebrae: there the presumption is wrong. Views that no pipeline is installed for are received, and
-listed with that reason."""
+one has six lumbar-type vertebrae: there the presumption is wrong. Views that no pipeline is installed for are received,
+and listed with that reason."""
 FILM_PIXELS = 1200
 """Of a film's longer side: coarser than a hospital's, so that the demonstration does not take long."""
 STEPS = 3 + 2 * len(PATIENTS)
