@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from numbering.anatomy import USUAL, Variant
-from numbering.record import conclude, reissues
-from numbering.record.model import BasisKind, ContradictionKind
+from numbering.errors import ReasonCode
+from numbering.record import Correction, Filed, conclude, reissues
+from numbering.record.model import BasisKind, ContradictionKind, Place
+from numbering.result import Candidate, Findings, NumberedDisc, StatedReason, Status
 from numbering.study import View
+from numbering.uids import derived_uid
 from tests.patients import (
     APPEARANCE,
     C2,
@@ -341,3 +344,103 @@ def test_a_verified_correction_against_a_count_from_c2_is_a_contradiction():
     assert {found.kind for found in record.contradictions} == {ContradictionKind.CORRECTION}
     assert "L6" in called(record, "1.2.3")
     assert "L6" not in called(record, "1.2.4")
+
+
+def test_a_verified_name_for_a_place_where_the_run_found_nothing_outweighs_the_runs_names():
+    one = film("1.2.3", seen=(21, 23), anchor=SACRUM, called=["L3", "L4", "L5"])
+    below = Place(sop_instance_uid="1.2.3.1", x=120, y=950)
+    said = Correction(uid="2.25.1", series_instance_uid="1.2.3", place=below, name="L5", verified=True, at=NOON)
+    record = conclude([one], [said])
+    assert called(record, "1.2.3") == ["L5"]
+    assert entry(record, "1.2.3").structures[0].place == below
+    fitting = said.model_copy(update={"name": "S1"})
+    assert called(conclude([one], [fitting]), "1.2.3") == ["L3", "L4", "L5", "S1"]
+
+
+def test_a_correction_of_an_abstained_film_takes_the_box_of_the_candidate_that_was_shown():
+    candidate = Candidate(sop_instance_uid="1.2.3.1", frame=None, box=(100, 500, 150, 530), score=0.6)
+    reason = StatedReason(code=ReasonCode.LOW_CONFIDENCE, text="Not sure enough.")
+    abstained = Findings(status=Status.ABSTAINED, reason=reason, candidates=(candidate,))
+    result = ap_lumbar("1.2.3").result.model_copy(update={"findings": abstained})
+    one = Filed.of(result, issued=result)
+    place = Place(sop_instance_uid="1.2.3.1", x=120, y=510)
+    said = Correction(uid="2.25.1", series_instance_uid="1.2.3", place=place, name="L5", verified=True, at=NOON)
+    (reissue,) = reissues([one], [said], at=NOON)
+    (vertebra,) = reissue.result.findings.vertebrae
+    assert (vertebra.level, vertebra.box) == ("L5", candidate.box)
+    elsewhere = said.model_copy(update={"place": place.model_copy(update={"y": 700})})
+    assert called(conclude([one], [elsewhere]), "1.2.3") == ["L5"]
+    assert reissues([one], [elsewhere], at=NOON) == ()
+
+
+def test_a_disc_that_would_lie_within_the_sacrum_is_left_out():
+    disc = NumberedDisc(level="L5-S1", probability=0.9, sop_instance_uid="1.2.3.1")
+    one = lumbar("1.2.3", discs=(disc,))
+    assert "L5-S1" in called(conclude([one]), "1.2.3")
+    assert called(conclude([one], [correction(one, "L5", "S1")]), "1.2.3") == ["L2", "L3", "L4", "L5", "S1", "S2"]
+
+
+# What does not settle anything
+
+
+def test_a_count_from_c2_that_is_not_sure_itself_renames_nothing():
+    record = conclude([ap_lumbar("1.2.3", SIX), film("1.2.4", SIX, probability=0.6, study="1.2.2")])
+    assert called(record, "1.2.3") == ["L5"]
+    assert [found.kind for found in record.contradictions] == [ContradictionKind.LUMBAR_COUNT]
+
+
+def test_a_result_that_counted_otherwise_is_contradicted_and_not_renamed():
+    ct = lumbar("1.2.3", USUAL, LAST_RIB, above=7, modality="CT", view=None)
+    record = conclude([ct, film("1.2.4", Variant(11, 6), study="1.2.2")])
+    assert called(record, "1.2.3") == ["T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1"]
+    assert {basis.kind for basis in bases(record, "1.2.3").values()} == {BasisKind.LAST_RIB}
+    assert {found.kind for found in record.contradictions} == {
+        ContradictionKind.LUMBAR_COUNT,
+        ContradictionKind.THORACIC_COUNT,
+    }
+
+
+def test_what_a_person_named_is_not_renamed_by_a_count():
+    one = lumbar("1.2.3", missed=[23], called=["L1", "L2", "L3", "L5", "S1"])
+    record = conclude([one, film("1.2.4", SIX, study="1.2.2")], [correction(one, "L2", "L2")])
+    assert called(record, "1.2.3") == ["L1", "L2", "L3", "L5", "S1"]
+    assert [found.kind for found in record.contradictions] == [ContradictionKind.CORRECTION]
+
+
+def test_what_a_person_named_is_not_renamed_by_geometry():
+    whole = film("1.2.3", USUAL, space="1.9", modality="MR")
+    block = lumbar("1.2.4", USUAL, space="1.9", modality="MR")
+    record = conclude([whole, block], [correction(block, "L5", "L6", verified=False)])
+    assert "L6" in called(record, "1.2.4")
+    assert {found.kind for found in record.contradictions} == {ContradictionKind.CORRECTION}
+
+
+def test_a_localizer_that_ends_above_the_block_says_nothing_of_it():
+    localizer = film("1.2.3", SIX, (2, 20), C2, space="1.9", modality="MR")
+    block = lumbar("1.2.4", SIX, above=4, space="1.9", modality="MR")
+    record = conclude([localizer, block])
+    assert called(record, "1.2.4") == ["L2", "L3", "L4", "L5", "S1"]
+    assert not any(basis.confirmed for basis in bases(record, "1.2.4").values())
+
+
+def test_names_that_run_from_foot_to_head_in_space_are_a_contradiction():
+    turned = film("1.2.3", seen=(21, 24), anchor=SACRUM, called=["L5", "L4", "L3", "L2"], space="1.9")
+    assert [found.kind for found in conclude([turned]).contradictions] == [ContradictionKind.ORDER]
+
+
+def test_the_later_run_stands_whichever_comes_first():
+    first, later = lumbar("1.2.3"), lumbar("1.2.3", above=3, revision=2)
+    assert called(conclude([later, first]), "1.2.3") == ["L3", "L4", "L5", "S1"]
+    assert conclude([later, first]) == conclude([first, later])
+
+
+def test_each_revision_supersedes_the_last_one_issued():
+    one, whole = ap_lumbar("1.2.3", SIX), film("1.2.4", SIX, study="1.2.2")
+    one, whole = (each.model_copy(update={"issued": each.result}) for each in (one, whole))
+    (second,) = reissues([one, whole], at=NOON)
+    assert second.result.predecessor_sr_uid == derived_uid(one.result.identity(), "SR")
+    after = one.model_copy(update={"issued": second.result})
+    (third,) = reissues([after], at=NOON)
+    assert third.result.predecessor_sr_uid == derived_uid(second.result.identity(), "SR")
+    assert len({one.result.identity(), second.result.identity(), third.result.identity()}) == 3
+    assert third.why == "what had changed its names is no longer there"

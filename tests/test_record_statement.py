@@ -21,8 +21,8 @@ def test_the_statement_of_a_whole_spine_count():
     record = conclude([film("1.2.4", SIX)])
     assert statement(entry(record, "1.2.4"), record) == (
         "Numbering basis: counted from C2 (C2), confirmed. 6 lumbar-type vertebrae in view. Last rib at T12. LSTV: "
-        "none suspected; not measured: height of the transverse processes, contact of the transverse processes with the "
-        "sacrum, squaring of the transitional body, the S1-S2 disc. Alternative numbering: S2 (probability 0.02). "
+        "none suspected; not measured: height of the transverse processes, contact of the transverse processes with "
+        "the sacrum, squaring of the transitional body, the S1-S2 disc. Alternative numbering: S2 (probability 0.02). "
         "Confidence 0.97. AI result, not verified. Research use only."
     )
 

@@ -85,14 +85,14 @@ def _findings(whole: Concluded, index: int, words: Catalogue) -> Findings:
     assert draft.filed.result is not None
     own = draft.filed.result.findings
     contradicted = any(draft.series in one.series for one in whole.record.contradictions)
-    if (not draft.why and not contradicted) or not (draft.chains or own.vertebrae or own.discs):
+    if not draft.why and not contradicted:
         return own
     named = [one for chain in draft.chains for one in chain.members]
     ordered = sorted(named, key=_place_in_findings)
     vertebrae = [(one, vertebra) for one in ordered if (vertebra := _vertebra(one, own))]
     discs = [disc for one in ordered if (disc := _disc(one, own))]
     if not vertebrae and not discs:
-        return _none_left(own)
+        return _none_left(own) if own.vertebrae or own.discs else own
     bases = tuple(dict.fromkeys(one.basis for one in named))
     return own.model_copy(
         update={
