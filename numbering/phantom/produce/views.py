@@ -39,7 +39,10 @@ def key_of(truth: View) -> Key:
     """The key under which this truth was made."""
     if isinstance(truth, TrueImage):
         return Key(truth.visit, truth.view.lower(), truth.field_of_view)
-    return Key(truth.visit, "ct" if isinstance(truth, TrueCt) else f"{truth.plane}-mr", "")
+    if isinstance(truth, TrueCt):
+        return Key(truth.visit, "ct", "")
+    # Localizer and coronal series come along with the sagittal ones.
+    return Key(truth.visit, "axial-mr" if truth.plane == "axial" else "sagittal-mr", "")
 
 
 def produce(stage: Stage, key: Key) -> Iterator[Made]:
