@@ -88,7 +88,7 @@ SMOOTH = frozenset(
      Label.CORD, Label.THECAL_SAC, Label.CALCIFICATION, Label.BLADDER, Label.AIRWAY, Label.PULMONARY_VESSELS}
 )  # fmt: skip
 """Surfaces that are as even as the scene has them: taut, flowing, or made."""
-TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU = 1.9, 230.0, -945.0
+TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU = 2.4, 330.0, -945.0
 
 
 class Look:
@@ -208,7 +208,7 @@ class Look:
         pair = here("organ")
         inside = torch.sigmoid((-distance - 2.6 - 0.7 * pair[:, 1]) / 0.5)
         bits = here("lobule")[:, 0]
-        content = self.bowel_content + 9 * bits + 8 * pair[:, 0]
+        content = self.bowel_content + 5 * bits + 4 * pair[:, 0]
         return wall + (content - wall) * inside
 
     def _stool(self, label: int, distance: Tensor, here: Here) -> Tensor:
