@@ -417,9 +417,9 @@ def test_what_a_person_named_is_not_renamed_by_geometry():
 
 def test_a_localizer_that_ends_above_the_block_says_nothing_of_it():
     localizer = film("1.2.3", SIX, (2, 20), C2, space="1.9", modality="MR")
-    block = lumbar("1.2.4", SIX, above=4, space="1.9", modality="MR")
+    block = lumbar("1.2.4", SIX, space="1.9", modality="MR")
     record = conclude([localizer, block])
-    assert called(record, "1.2.4") == ["L2", "L3", "L4", "L5", "S1"]
+    assert called(record, "1.2.4") == ["L1", "L2", "L3", "L4", "L5", "S1"]
     assert not any(basis.confirmed for basis in bases(record, "1.2.4").values())
 
 

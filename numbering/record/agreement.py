@@ -2,7 +2,7 @@
 
 Between modalities and examinations the numbers of vertebrae are compared; an AP with a lateral film of one study by
 their order from head to foot, from the sacrum and from the last rib. What one result presumed and another one knows is
-no contradiction any more: it was renamed before (`counts.follow`).
+no contradiction any more: it was renamed before (`follow`).
 """
 
 from __future__ import annotations

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from numbering.record.agreement import contradictions
 from numbering.record.basis import weakness
+from numbering.record.carry import carry
 from numbering.record.corrections import Correction, corrected
-from numbering.record.counts import belief, claims, counted, follow
+from numbering.record.counts import belief, claims, counted
 from numbering.record.draft import Draft, draft_of
 from numbering.record.filed import Filed, standing
-from numbering.record.inherit import align, carry
+from numbering.record.follow import follow
+from numbering.record.inherit import align
 from numbering.record.lstv import transition
 from numbering.record.model import Anchor, Contradiction, PatientRecord, SeriesEntry
 from numbering.result import Status
