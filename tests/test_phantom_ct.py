@@ -14,11 +14,12 @@ import torch
 from numbering.phantom.anatomy.sample import sample
 from numbering.phantom.imaging.ct.acquire import acquire
 from numbering.phantom.imaging.ct.geometry import Geometry
+from numbering.phantom.imaging.ct.hounsfield import PHASES, Phase
 from numbering.phantom.imaging.ct.painting import layers
 from numbering.phantom.imaging.ct.protocol import EXTENTS, KERNELS, Protocol, sample_protocol
 from numbering.phantom.imaging.ct.scout import scouts
 from numbering.phantom.imaging.ct.table import table
-from numbering.phantom.imaging.ct.tissue import PHASES, Look, Phase
+from numbering.phantom.imaging.ct.tissue import Look
 from numbering.phantom.imaging.ct.training import volume as training_volume
 from numbering.phantom.imaging.ct.volume import CtVolume
 from numbering.phantom.pose import Skeleton, pose

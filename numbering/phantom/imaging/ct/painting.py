@@ -1,4 +1,4 @@
-"""The scene painted on the scanner's grid: HU, what is metal, and labels, from one evaluation of each surface."""
+"""The scene painted on the scanner's grid: HU and labels, from one evaluation of each surface."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from numbering.phantom.imaging.ct.cover import covered
 from numbering.phantom.scene.blocks import Blocks
-from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.structure import Array, Grid, Structure
 
 AIR_HU = -1000.0
@@ -39,11 +38,9 @@ class Shading(Protocol):
 
 @dataclass
 class Painted:
-    """``[slice, row, column]`` each: HU float32, the share of metal 0…1 float32 (None where there is none), labels
-    uint8."""
+    """``[slice, row, column]`` each: HU float32, labels uint8."""
 
     hu: Tensor
-    metal: Tensor | None
     labels: Tensor
 
 
@@ -57,7 +54,7 @@ def paint(
     """Each structure laid over the earlier ones, edges as wide as a pixel, or ``least_edge_mm`` if more."""
     blocks, edge = Blocks(grid, device), max(float(grid.spacing[1:].min()), least_edge_mm)
     clear = torch.ones(len(blocks.open), blocks.voxels, device=device)
-    hu, metal = torch.zeros_like(clear), None
+    hu = torch.zeros_like(clear)
     labels = torch.zeros_like(clear, dtype=torch.uint8)
     empty = torch.ones_like(clear, dtype=torch.bool)
     for structure in reversed(structures):
@@ -73,9 +70,6 @@ def paint(
             value = torch.zeros_like(share)
             value.view(-1)[at] = look.hu(structure.label, distance, points, edge) * share.flatten()[at]
             hu[part.blocks] += value
-            if structure.label == Label.METAL:
-                metal = torch.zeros_like(hu) if metal is None else metal
-                metal[part.blocks] += share
             still = empty[part.blocks]
             here = still & (rough < 0)
             labels[part.blocks] = labels[part.blocks].masked_fill_(here, structure.label)
@@ -83,7 +77,7 @@ def paint(
             clear[part.blocks] = before - share
             blocks.open[part.blocks] = (before - share).amax(1) > 1e-3
     hu += clear * AIR_HU
-    return Painted(blocks.volume(hu), None if metal is None else blocks.volume(metal), blocks.volume(labels))
+    return Painted(blocks.volume(hu), blocks.volume(labels))
 
 
 def _roughened(distance: Tensor, points: Tensor, label: int, look: Shading) -> Tensor:
@@ -139,9 +133,7 @@ def _apart(
     for layer in range(count):
         affine = _layer(grid, first, stride, layer - (count - 1) / 2, stride)
         painted.append(paint(structures, Grid(affine, (depth, *grid.shape[1:])), look, device, edge))
-    metals = [one.metal if one.metal is not None else torch.zeros_like(one.hu) for one in painted]
-    metal = torch.stack(metals).mean(0) if any(one.metal is not None for one in painted) else None
-    return Painted(torch.stack([one.hu for one in painted]).mean(0), metal, painted[count // 2].labels)
+    return Painted(torch.stack([one.hu for one in painted]).mean(0), painted[count // 2].labels)
 
 
 def _layer(grid: Grid, first: int, stride: int, shift: float, step: int) -> Array:
@@ -181,13 +173,10 @@ def _averaged(painted: Painted, stride: int, count: int) -> Painted:
         return total / count
 
     middle = painted.labels[count // 2 :][::stride][: (len(painted.labels) - count) // stride + 1]
-    return Painted(mean(painted.hu), None if painted.metal is None else mean(painted.metal), middle.clone())
+    return Painted(mean(painted.hu), middle.clone())
 
 
 def _joined(parts: list[Painted]) -> Painted:
     if len(parts) == 1:
         return parts[0]
-    metal = None
-    if any(part.metal is not None for part in parts):
-        metal = torch.cat([torch.zeros_like(part.hu) if part.metal is None else part.metal for part in parts])
-    return Painted(torch.cat([part.hu for part in parts]), metal, torch.cat([part.labels for part in parts]))
+    return Painted(torch.cat([part.hu for part in parts]), torch.cat([part.labels for part in parts]))

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from numbering.phantom.imaging.ct.tissue import Phase
+from numbering.phantom.imaging.ct.hounsfield import Phase
 
 Region = Literal["lumbar", "thoracolumbar", "whole-spine", "cervical", "chest", "abdomen", "upper-abdomen", "level"]
 Position = Literal["HFS", "HFP", "FFS", "FFP"]

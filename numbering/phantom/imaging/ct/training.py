@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv3d, interpolate, pad
 
+from numbering.phantom.imaging.ct.hounsfield import PHASES, Phase
 from numbering.phantom.imaging.ct.near import near
 from numbering.phantom.imaging.ct.painting import paint
-from numbering.phantom.imaging.ct.tissue import PHASES, Look, Phase
+from numbering.phantom.imaging.ct.tissue import Look
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.labels import is_bone
 from numbering.phantom.scene.structure import Grid, Structure
