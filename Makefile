@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 # Benchmarks that end within minutes.
-BENCHMARKS := latency runtimes labels footprint ingest enumeration
+BENCHMARKS := latency runtimes labels footprint ingest enumeration levelcheck
 
 .PHONY: help install demo test lint bench bench-faults docs lock system-packages
 
