@@ -14,6 +14,7 @@ from numbering.phantom.dicom.mr_enhanced import describe_frames
 from numbering.phantom.dicom.mr_geometry import affine_in_scanner, position_and_orientation
 from numbering.phantom.imaging.mr.acquire import MrSeries, MrSlice
 from numbering.phantom.imaging.mr.protocol import Protocol
+from numbering.phantom.imaging.mr.signal import GRADIENT
 from numbering.phantom.styles import Shown
 from numbering.phantom.visits import Visit
 
@@ -81,7 +82,7 @@ def _describe_equipment(ds: Dataset, protocol: Protocol) -> None:
 
 
 def _describe_sequence(ds: Dataset, protocol: Protocol) -> None:
-    gradient = protocol.weighting in ("water GRE", "localizer")
+    gradient = protocol.weighting in GRADIENT
     inverted = protocol.inversion_ms is not None
     ds.ScanningSequence = "GR" if gradient else ["SE", "IR"] if inverted else "SE"
     ds.SequenceVariant = ["SP", "OSP"] if gradient else ["SK", "OSP"]

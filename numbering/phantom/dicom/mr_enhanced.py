@@ -10,6 +10,7 @@ from numbering.phantom.dicom.header import code
 from numbering.phantom.dicom.mr_geometry import affine_in_scanner, position_and_orientation
 from numbering.phantom.imaging.mr.acquire import MrSeries, MrSlice
 from numbering.phantom.imaging.mr.protocol import Protocol
+from numbering.phantom.imaging.mr.signal import GRADIENT
 from numbering.phantom.visits import Visit
 from numbering.uids import derived_uid
 
@@ -48,7 +49,7 @@ def describe_frames(
 
 
 def _describe_pulses(ds: Dataset, protocol: Protocol) -> None:
-    gradient = protocol.weighting in ("water GRE", "localizer")
+    gradient = protocol.weighting in GRADIENT
     ds.PulseSequenceName = "GRE" if gradient else "TIR" if protocol.inversion_ms else "TSE"
     ds.MRAcquisitionType = "2D"
     ds.EchoPulseSequence = "GRADIENT" if gradient else "SPIN"
@@ -110,7 +111,7 @@ def _shared(ds: Dataset, protocol: Protocol, window: tuple[float, float]) -> Dat
 
 
 def _share_sequence(shared: Dataset, protocol: Protocol) -> None:
-    gradient = protocol.weighting in ("water GRE", "localizer")
+    gradient = protocol.weighting in GRADIENT
     train = 1 if gradient else protocol.echo_train
     shared.MRTimingAndRelatedParametersSequence = [
         _item(

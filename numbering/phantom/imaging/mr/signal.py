@@ -7,7 +7,8 @@ import math
 from numbering.phantom.imaging.mr.protocol import Protocol
 from numbering.phantom.imaging.mr.tissue import FAT, Tissue
 
-_GRADIENT = ("water GRE", "localizer")
+GRADIENT = ("water GRE", "localizer")
+"""Weightings acquired with a gradient echo; all others are spin echoes."""
 _FAT_LEFT = {"T2 FS": 0.07, "water GRE": 0.14}
 """What spectral fat suppression leaves; inversion recovery follows from its equation."""
 _TRABECULAR_T2_STAR_MS = 16.0
@@ -20,7 +21,7 @@ def water_signal(tissue: Tissue, protocol: Protocol) -> float:
     signal = _magnitude(tissue, protocol)
     if tissue.flow:
         # In-flow: fresh blood in a gradient echo is not saturated.
-        return 0.55 if protocol.weighting in _GRADIENT else signal * _VOID
+        return 0.55 if protocol.weighting in GRADIENT else signal * _VOID
     return signal
 
 
@@ -31,7 +32,7 @@ def fat_signal(protocol: Protocol) -> float:
 
 def _magnitude(tissue: Tissue, protocol: Protocol) -> float:
     t1, t2 = tissue.at(protocol.field_tesla)
-    if protocol.weighting in _GRADIENT:
+    if protocol.weighting in GRADIENT:
         recovery = math.exp(-protocol.repetition_ms / t1)
         angle = math.radians(protocol.flip_angle)
         spoiled = math.sin(angle) * (1 - recovery) / (1 - math.cos(angle) * recovery)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from numbering.phantom.imaging.mr.look import Look, Mix
+from numbering.phantom.imaging.mr.signal import GRADIENT
 from numbering.phantom.imaging.mr.tissue import CORD, ORGAN, tissue_of
 from numbering.phantom.scene.labels import Label
 from numbering.phantom.scene.stack import Stack
@@ -77,7 +78,8 @@ def vessel(look: Look, structure: Structure, deep: Tensor, points: Tensor) -> Mi
     """Void with a grey wall; slow blood in a vein may shine."""
     wall = ((look.in_vessels(structure, deep, points) + 1.4) / 1.0).clamp(0, 1)
     blood, organ = look.water(structure.label), look.water(Label.LIVER, ORGAN)
-    streams = 2.5 * look.field("organ", 0, points).clamp(0, 1) if structure.label in _SLOW and blood < organ else 0.0
+    slow = structure.label in _SLOW and look.protocol.weighting not in GRADIENT
+    streams = 2.5 * look.field("organ", 0, points).clamp(0, 1) if slow else 0.0
     return 1.0, wall * 0.05, 1 + wall * (0.55 * organ / max(blood, 1e-6) - 1) + streams
 
 
