@@ -76,11 +76,6 @@ class Beam:
         corner = self.corner + self.across * self.columns * self.pitch
         return replace(self, corner=corner, across=self.down, down=-self.across, rows=self.columns, columns=self.rows)
 
-    def part(self, left: int, top: int, columns: int, rows: int) -> Beam:
-        """The beam of ``pixels[top:top + rows, left:left + columns]``."""
-        corner = self.corner + (self.across * left + self.down * top) * self.pitch
-        return replace(self, corner=corner, rows=rows, columns=columns)
-
     def resampled(self, rows: int, columns: int) -> Beam:
         """The same field in other pixels; the pitch follows the rows (columns are cut or added at the far side)."""
         return replace(self, pitch=self.pitch * self.rows / rows, rows=rows, columns=columns)
