@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `numbering phantom` does, before torch is imported
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np

@@ -31,8 +31,8 @@ Progress = Callable[[str, int, int], None]
 
 PATIENTS: tuple[tuple[int, str, str, tuple[str, ...]], ...] = (
     (7, "lumbar", "none", ("ap", "lateral")),
-    (5, "whole-spine", "none", ("ap",)),
-    (4, "lumbar", "scoliosis", ("ap",)),
+    (4, "whole-spine", "none", ("ap",)),
+    (3, "lumbar", "scoliosis", ("ap",)),
     (1, "lumbar", "L6", ("ap",)),
 )
 """Seed, field of view of the films, anomaly, views: films that the AP model numbers (it abstains on others). The last

@@ -19,6 +19,7 @@ from numbering.cli.console import (
     out,
     progress_bar,
     settings_or_exit,
+    share_processors,
 )
 
 
@@ -126,6 +127,7 @@ def demo(
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = Path("demo"),
 ) -> None:
     """A node, an archive and a few simulated patients on this machine: send, number, show. Ends by itself."""
+    share_processors()
     from numbering.demo import demonstrate
 
     with progress_bar("demo") as progress:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from numbering.cli.console import fail, out, progress_bar
+from numbering.cli.console import fail, out, progress_bar, share_processors
 
 ALL_VIEWS = "ap,lateral,ct,axial-mr,sagittal-mr"
 
@@ -51,6 +51,7 @@ def phantom(
     A folder for each patient. An interrupted run is taken up again; the same seed gives the same bytes. Seeds from
     800000 are reserved for validation and from 900000 for test: training refuses them.
     """
+    share_processors()
     from numbering.phantom.generate import generate
 
     try:

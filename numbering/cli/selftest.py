@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from numbering.cli.console import JsonOption, emit, fail, out, progress_bar, settings_or_exit
+from numbering.cli.console import JsonOption, emit, fail, out, progress_bar, settings_or_exit, share_processors
 
 COLUMNS = ("Patient", "View", "Truth", "Status", "Reason", "Found", "Verdict", "Objects", "Delivered", "In archive")
 
@@ -50,6 +50,7 @@ def selftest(
     Takes the settings of the running node. The patients are called PHANTOM^SEED…, with IDs PHANTOM-…; what was sent
     stays where it was sent. Exit code 0: all came back and no answer misleads; 1: not so, or it could not be done.
     """
+    share_processors()
     from numbering.phantom.generate import check_names
     from numbering.selftest import FIRST_SEED, Plan, SelftestError
     from numbering.selftest import selftest as test
