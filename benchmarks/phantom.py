@@ -119,6 +119,7 @@ def main() -> None:
                 if seed == 1:
                     call()
                 taken.setdefault(name, []).append(seconds(call, options.device))
+                print(f"patient {seed}: {name}: {taken[name][-1][0]:.1f} s", file=sys.stderr, flush=True)
     figures = {name: [round(median(column), 3) for column in zip(*rows, strict=True)] for name, rows in taken.items()}
     print(f"{'':45s} {'s':>8s} {'processor s':>12s}")
     for name, (clock, processor) in figures.items():
