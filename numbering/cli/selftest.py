@@ -29,14 +29,16 @@ def selftest(
     qido: Annotated[
         str, typer.Option(metavar="URL", help="Root of the PACS's DICOMweb service: it must hold the results.")
     ] = "",
-    count: Annotated[int, typer.Option(min=1, help="How many patients.")] = 3,
+    count: Annotated[int, typer.Option(min=1, help="How many patients, with --seed.")] = 3,
     views: Annotated[str, typer.Option(help="As in `numbering phantom`; those without a pipeline are listed.")] = "ap",
     field_of_view: Annotated[str, typer.Option(help="lumbar or whole-spine.")] = "lumbar",
-    seed: Annotated[int | None, typer.Option(help="First patient's seed; by default of a reserved range.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="First patient's seed; by default patients whose films are numbered.")
+    ] = None,
     calling: Annotated[
         str, typer.Option("--from", metavar="AET", help="Our AE title when sending: one that the PACS knows.")
     ] = "SELFTEST",
-    film_pixels: Annotated[int | None, typer.Option(help="Small films, quicker to make; default: full size.")] = None,
+    film_pixels: Annotated[int, typer.Option(help="Of the films' longer side; 0: full size, slower to make.")] = 1200,
     seconds: Annotated[float, typer.Option(min=1, help="How long results are waited for.")] = 180.0,
     plain_http: Annotated[bool, typer.Option("--plain-http", help="Allow http:// for URLs.")] = False,
     out_dir: Annotated[
@@ -52,7 +54,7 @@ def selftest(
     """
     share_processors()
     from numbering.phantom.generate import check_names
-    from numbering.selftest import FIRST_SEED, Plan, SelftestError
+    from numbering.selftest import PATIENTS, Plan, SelftestError
     from numbering.selftest import selftest as test
 
     settings = settings_or_exit(data=data)
@@ -63,10 +65,9 @@ def selftest(
             to=_peers(settings, to, plain_http),
             views=wanted,
             field_of_view=field_of_view,
-            film_pixels=film_pixels,
-            count=count,
+            film_pixels=film_pixels or None,
             calling_ae_title=calling,
-            seed=FIRST_SEED if seed is None else seed,
+            seeds=PATIENTS if seed is None else tuple(range(seed, seed + count)),
             run=secrets.token_hex(8),
             patience_seconds=seconds,
             archive=_web(qido, plain_http) if qido else _archive(settings),
