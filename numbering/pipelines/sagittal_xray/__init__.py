@@ -1,0 +1,1 @@
+"""Lateral radiographs: which vertebrae are in view, four corners of each, and the angles between them (seed 003)."""
