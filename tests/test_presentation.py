@@ -18,7 +18,8 @@ from pydicom.uid import (
 )
 
 from numbering.dicom.objects.encode import encode, write_objects
-from numbering.dicom.objects.presentation import lut_shape, marks_on
+from numbering.dicom.objects.grey_levels import lut_shape
+from numbering.dicom.objects.marks import marks_on
 from numbering.result import Findings, NumberingBasis, Status, Vertebra
 from tests.films import make_ct, make_film, uneven
 from tests.results import BOX, abstained, numbered, result_of
