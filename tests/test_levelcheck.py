@@ -82,6 +82,7 @@ def test_every_sentence_of_the_catalogue_is_used() -> None:
             case.record,
             case.policy,
             plan_study=case.plan_study,
+            whose=case.whose,
             words=words,
         )
     other = OtherName(name="L5", probability=0.02)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from numbering.anatomy import Variant
-from numbering.levelcheck import Check, Policy, Verdict, judge, parse_plan
+from numbering.levelcheck import Check, Policy, Verdict, Whose, judge, parse_plan
 from numbering.levelcheck.answer import Says, Why
 from numbering.record.model import BasisKind, PatientRecord, Structure
 from tests import spines
@@ -32,6 +32,7 @@ class Case:
     record: PatientRecord
     policy: Policy
     plan_study: str | None
+    whose: Whose
     plan: str
     mark: str
     verdict: str
@@ -46,6 +47,7 @@ class Case:
             self.record,
             self.policy,
             plan_study=self.plan_study,
+            whose=self.whose,
         )
 
 
@@ -62,9 +64,10 @@ def _of_patient(given: dict[str, Any]) -> list[Case]:
     plan_study = known[given.pop("plan_study", None)]
     if given.get("other", {}).get("study"):
         plan_study = spines.OTHER_STUDY
+    whose = Whose(given.pop("whose", "same"))
     record = _record(given, spine)
     assert not given, f"{name}: {given} is not understood"
-    shared = (name, spine, record, Policy(**policy), plan_study)
+    shared = (name, spine, record, Policy(**policy), plan_study, whose)
     return [Case(*shared, *line) for line in lines]
 
 

@@ -140,6 +140,8 @@ The doubts are asked in the order of the table; the first that holds is the `rea
 - *Range*: a range that runs over a T13, an L6 or a missing vertebra of this patient is not confirmed: its author may
   have meant the usual one.
 - *Borders*: a mark on L4 is neither the planned disc L4-L5 nor wrong.
+- *Another patient*: asked when the plan's patient is told (by ID, by the plan's own study, or by a worklist). Where
+  nobody tells, the record of the marked image's patient is consulted, and AGREES says that the patient was not checked.
 - *Plan study*: asked when the study that the plan was made on is given, in a spine that is not the usual one.
 - *Side*: a plan with a side needs a mark with a side. A plan without one agrees whatever side is marked, and says so.
 
@@ -147,7 +149,7 @@ The doubts are asked in the order of the table; the first that holds is the `rea
 
 
 def _in_order() -> list[Why]:
-    first = [Why.PLAN_NOT_UNDERSTOOD, Why.NO_MARK]
+    first = [Why.ANOTHER_PATIENT, Why.PLAN_NOT_UNDERSTOOD, Why.NO_MARK]
     last = [Why.ANOTHER_LEVEL, Why.OTHER_SIDE]
     places = [why for why in Why if why not in (*first, *last, *DOUBTS)]
     return [*first, *places, *DOUBTS, *last]

@@ -7,7 +7,7 @@ from numbering.levelcheck.answer import Check, Mark, MarkSource, Verdict
 from numbering.levelcheck.judge import judge
 from numbering.levelcheck.plan import NotUnderstood, Plan, parse_code, parse_plan
 from numbering.levelcheck.policy import Policy
-from numbering.levelcheck.vocabulary import Kind, Side
+from numbering.levelcheck.vocabulary import Kind, Side, Whose
 
 __all__ = [
     "Check",
@@ -19,6 +19,7 @@ __all__ = [
     "Policy",
     "Side",
     "Verdict",
+    "Whose",
     "judge",
     "parse_code",
     "parse_plan",

@@ -38,6 +38,7 @@ class Why(StrEnum):
 
     ANOTHER_LEVEL = "another-level"
     OTHER_SIDE = "other-side"
+    ANOTHER_PATIENT = "another-patient"
     PLAN_NOT_UNDERSTOOD = "plan-not-understood"
     NO_MARK = "no-mark"
     IMAGE_NOT_KNOWN = "image-not-known"

@@ -24,6 +24,7 @@ from numbering.levelcheck.spine import (
     unusual,
 )
 from numbering.levelcheck.statement import ENGLISH, Catalogue, Facts, statement
+from numbering.levelcheck.vocabulary import Whose
 from numbering.record.model import PatientRecord, Structure
 
 
@@ -54,14 +55,17 @@ def judge(
     policy: Policy,
     *,
     plan_study: str | None = None,
+    whose: Whose = Whose.SAME,
     words: Catalogue = ENGLISH,
 ) -> Check:
     """The check of a plan at a mark. ``plan_study`` is the Study Instance UID of the images that the plan was made on.
 
-    The record must be that of the patient whose plan and mark they are.
+    The record must be that of the patient whose plan it is; ``whose`` says whether the mark is that patient's too.
     """
     located = Located()
-    if isinstance(plan, NotUnderstood):
+    if whose is Whose.ANOTHER:
+        decision = Decision(Verdict.CANNOT_CONFIRM, Why.ANOTHER_PATIENT)
+    elif isinstance(plan, NotUnderstood):
         decision = Decision(Verdict.CANNOT_CONFIRM, Why.PLAN_NOT_UNDERSTOOD, {"unclear": plan.why})
     elif mark is None:
         decision = Decision(Verdict.CANNOT_CONFIRM, Why.NO_MARK)
@@ -69,7 +73,7 @@ def judge(
         located = locate(mark, record)
         question = Question(plan=plan, mark=mark, record=record, policy=policy, plan_study=plan_study)
         decision = decide(question, located)
-    return _check(plan if isinstance(plan, Plan) else None, mark, record, policy, decision, located, words)
+    return _check(plan if isinstance(plan, Plan) else None, mark, record, policy, decision, located, whose, words)
 
 
 def decide(question: Question, located: Located) -> Decision:
@@ -158,6 +162,7 @@ def _check(
     policy: Policy,
     decision: Decision,
     located: Located,
+    whose: Whose,
     words: Catalogue,
 ) -> Check:
     structure = located.structure
@@ -172,6 +177,7 @@ def _check(
         basis=structure.basis.kind if structure else None,
         known=bool(places),
         policy=policy,
+        whose=whose,
         details=decision.details,
     )
     return Check(

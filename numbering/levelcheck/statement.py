@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from numbering.levelcheck.answer import Found, Mark, Planned, Verdict, Why
 from numbering.levelcheck.plan import Unclear
 from numbering.levelcheck.policy import Policy
-from numbering.levelcheck.vocabulary import Kind
+from numbering.levelcheck.vocabulary import Kind, Whose
 from numbering.record.model import BasisKind
 
 Catalogue = Mapping[str, str]
@@ -25,6 +25,7 @@ ENGLISH: Catalogue = {
     "within": "The mark is on {found}, within {planned} as planned.",
     "sides-match": "The side is {planned_side}, as planned.",
     "no-side-planned": "The plan names no side, so the side was not checked.",
+    "no-patient-told": "Nobody said whose plan it is: make sure that it is this patient's.",
     "basis": "{found}: {kind}, probability {probability}.",
     "presumed": "{found} is presumed: {kind}, probability {probability}.",
     "assumes": "It assumes {assumptions}.",
@@ -44,6 +45,7 @@ ENGLISH: Catalogue = {
     Why.ANOTHER_LEVEL: "STOP. The plan names {planned}, but the mark is on {found}.",
     Why.OTHER_SIDE: "STOP. The level is {found} as planned, but the plan is for the {planned_side} and the mark is for "
     "the {marked_side}.",
+    Why.ANOTHER_PATIENT: "STOP. Plan and mark are not of one and the same patient.",
     Why.PLAN_NOT_UNDERSTOOD: "The plan was not understood: {unclear}.",
     Why.NO_MARK: "No place was marked.",
     Why.IMAGE_NOT_KNOWN: "The marked image is not among this patient's images.",
@@ -95,6 +97,7 @@ class Facts:
     basis: BasisKind | None
     known: bool
     policy: Policy
+    whose: Whose = Whose.SAME
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -118,6 +121,8 @@ def _keys(facts: Facts) -> Iterator[str]:
     yield facts.why or ("within" if facts.planned.kind is Kind.RANGE else "on-it")
     if facts.verdict is Verdict.AGREES:
         yield from _side(facts)
+        if facts.whose is Whose.NOT_TOLD:
+            yield "no-patient-told"
     if facts.found:
         yield "basis" if facts.found.basis.confirmed else "presumed"
         if facts.found.basis.assumptions:

@@ -24,6 +24,14 @@ class Side(StrEnum):
     RIGHT = "R"
 
 
+class Whose(StrEnum):
+    """Whether plan and marked image are of one patient: shown, not told by whoever asks, or shown to be of two."""
+
+    SAME = "same"
+    NOT_TOLD = "not told"
+    ANOTHER = "another"
+
+
 REGIONS = {"c": "C", "hwk": "C", "t": "T", "th": "T", "d": "T", "bwk": "T", "l": "L", "lwk": "L", "s": "S", "swk": "S"}
 """How a region is spelt before a number, in small letters: ``Th12``, ``D12`` and ``BWK 12`` are T12."""
 
