@@ -7,9 +7,10 @@ import pytest
 
 from numbering import weights
 from numbering.pipelines.ap_xray.calibrate import UNCALIBRATED, as_numbers
-from numbering.pipelines.ap_xray.install import candidate_entry, install, keep_figures
+from numbering.pipelines.ap_xray.install import candidate_entry, install
 from numbering.pipelines.ap_xray.pipeline import ApXray
 from numbering.weights import registry, sha256_of
+from numbering.weights.figures import keep_figures
 from tests.labelled import make_aasce
 
 
@@ -47,7 +48,7 @@ def test_installed_weights_run_and_keep_their_figures(shelf: Path, monkeypatch: 
 
     report = {"weights_sha256": entry.openvino[1].sha256, "rows": []}
     for title in ("films", "other films", "films"):
-        keep_figures(report, title, "drawn", f"numbering evaluate ap-xray {title}")
+        keep_figures("ap-xray", report, title, "drawn", f"numbering evaluate ap-xray {title}")
     kept = registry()["ap-xray"].figures["evaluations"]
     assert [figures["title"] for figures in kept] == ["other films", "films"]
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from numbering.pipelines.commands import MODULES
 from numbering.settings import Settings
 
 WIDE = 150
@@ -23,7 +24,7 @@ out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, soft_wrap=True)
 
 JsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write JSON there; - for stdout.")]
-PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="ap-xray")]
+PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help=", ".join(MODULES))]
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:

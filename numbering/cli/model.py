@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -18,6 +18,12 @@ from numbering.cli.console import (
     out,
     progress_bar,
 )
+from numbering.pipelines.commands import Commands, Examination, FigureTable, Installation, Training, commands_of
+from numbering.weights.figures import keep_figures
+
+WithoutOption = Annotated[
+    list[str] | None, typer.Option("--without", metavar="PART", help="Leave a part of the method out; repeatable.")
+]
 
 models_app = typer.Typer(
     help="What is installed: models, their weights, data and figures.", invoke_without_command=True
@@ -28,44 +34,45 @@ def train(
     pipeline: PipelineArgument,
     data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled films.")],
     out_file: Annotated[Path, typer.Option("--out", metavar="FILE.safetensors", help="Where the weights go.")],
-    size: Annotated[str, typer.Option(help="small, or paper (YOLOv5x, one class, 640 px).")] = "small",
-    layout: Annotated[str, typer.Option("--format", help="auto, aasce or yolo.")] = "auto",
+    size: Annotated[str, typer.Option(help="small, or paper (the networks of the paper).")] = "small",
+    layout: Annotated[str, typer.Option("--format", help="auto, or one of the pipeline's layouts.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     start: Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help="Begin from these weights.")] = None,
     simulated: Annotated[Path | None, typer.Option(metavar="DIR", help="Phantoms that train too.")] = None,
     hours: Annotated[float | None, typer.Option(help="Fit the schedule into this time.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the size's own number.")] = None,
+    network: Annotated[str | None, typer.Option(help="Only this one of the pipeline's networks.")] = None,
+    without: WithoutOption = None,
     device: Annotated[str, typer.Option(help="cpu, or a CUDA device number.")] = "cpu",
 ) -> None:
-    """Train a pipeline's network. Test films are refused."""
-    known_pipeline(pipeline)
-    from numbering.pipelines.ap_xray.training import train as train_ap
-
+    """Train a pipeline's networks. Films that are reserved for tests are refused."""
+    model = trainable(pipeline)
+    order = Training(
+        data=data,
+        out=out_file,
+        size=size,
+        layout=layout,
+        resume=resume,
+        start=start,
+        simulated=simulated,
+        hours=hours,
+        epochs=epochs,
+        network=network,
+        without=frozenset(without or ()),
+        device=device,
+    )
+    existing([data])
     try:
-        existing([data])
-        weights = train_ap(
-            data,
-            out_file,
-            size=size,
-            layout=layout,
-            resume=resume,
-            start=start,
-            simulated=simulated,
-            hours=hours,
-            epochs=epochs,
-            device=device,
-        )
+        weights = model.train(order)
     except ValueError as error:
         raise fail(str(error), 2) from None
     out.print(str(weights), highlight=False)
 
 
-def known_pipeline(name: str) -> None:
-    """Exit with what is installed when there is no pipeline of this name."""
-    from numbering.pipelines import card_named
-
+def trainable(name: str) -> Commands:
+    """The model's commands; exit with what there is when there is none of this name."""
     try:
-        card_named(name)
+        return commands_of(name)
     except KeyError as error:
         raise fail(str(error.args[0]), 2) from None
 
@@ -76,8 +83,10 @@ def evaluate(
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Safetensors to judge; default: installed.")
     ] = None,
-    layout: Annotated[str, typer.Option("--format", help="auto, aasce, yolo or phantom.")] = "auto",
+    layout: Annotated[str, typer.Option("--format", help="auto, or one of the pipeline's layouts.")] = "auto",
     split: Annotated[str, typer.Option(help="test or val, for layouts that have splits.")] = "test",
+    films: Annotated[int | None, typer.Option(help="Look at no more films than this.")] = None,
+    without: WithoutOption = None,
     gallery: Annotated[Path | None, typer.Option(metavar="PNG", help="Picture of the failures, worst first.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the crops and of the bootstrap.")] = 0,
@@ -88,55 +97,50 @@ def evaluate(
     note: Annotated[str, typer.Option(help="What the data are, for the card.")] = "",
     json_target: JsonOption = None,
 ) -> None:
-    """The paper's table on films that did not train, with 95 % bootstrap intervals."""
-    known_pipeline(pipeline)
-    from numbering.pipelines.ap_xray.cases import cases
-    from numbering.pipelines.ap_xray.evaluation import evaluate as evaluate_ap
-    from numbering.pipelines.ap_xray.evaluation import gallery as draw_gallery
-    from numbering.pipelines.ap_xray.install import candidate_entry, keep_figures
-    from numbering.pipelines.ap_xray.pipeline import ApXray
-
+    """The paper's tables on films that did not train, with 95 % bootstrap intervals."""
+    model = trainable(pipeline)
     existing([data, *([weights] if weights else [])])
     if save and weights:
         raise fail("--save keeps figures of the installed weights: leave --weights out", 2)
+    order = Examination(
+        data=data,
+        weights=weights,
+        layout=layout,
+        split=split,
+        films=films,
+        without=frozenset(without or ()),
+        gallery=gallery,
+        device=device,
+        seed=seed,
+    )
     try:
-        films = list(cases(data, layout, split, seed))
         with progress_bar("evaluating") as progress:
-            done = iter(range(1, len(films) + 1))
-            report, outcomes = evaluate_ap(
-                ApXray(device, entry=candidate_entry(weights) if weights else None),
-                films,
-                seed,
-                lambda case: progress(case.view, next(done), len(films)),
-            )
+            figures = model.evaluate(order, progress)
     except ValueError as error:
         raise fail(str(error), 2) from None
-    if gallery:
-        report["failures"] = draw_gallery(outcomes, gallery)
     if save:
-        keep_figures(
-            report, save, note, f"numbering evaluate {pipeline} --data {data.name} --split {split} --seed {seed}"
-        )
-    emit(json.dumps(report, indent=2), json_target)
+        keep_figures(pipeline, figures.report, save, note, _command(pipeline, order))
+    emit(json.dumps(figures.report, indent=2), json_target)
     if json_target != "-":
-        for table in evaluation_tables(report):
-            out.print(table)
+        for table in figures.tables:
+            out.print(_rich(table))
 
 
-def evaluation_tables(report: dict[str, Any]) -> list[Table]:
-    """The tables of an evaluation: a row a view and anatomy, each figure with its interval."""
-    names = list(report["rows"][0]["figures"]) if report["rows"] else []
-    table = Table("View", "Anatomy", "n", *names, title=f"L5 on AP films, {report['runtime']}")
-    for row in report["rows"]:
-        shown = [
-            f"{value:.3f}\n{row['interval'][name][0]:.3f}–{row['interval'][name][1]:.3f}"
-            for name, value in row["figures"].items()
-        ]
-        table.add_row(row["view"], row["anatomy"], str(row["n"]), *shown)
-    empty = report["without_l5"]
-    without = Table("n", "abstained", "numbered with ≥ 0.9", title="Films without L5 (to be abstained on)")
-    without.add_row(*(str(empty[name]) for name in ("n", "abstained", "confident_wrong")))
-    return [table, without]
+def _command(pipeline: str, order: Examination) -> str:
+    """The command that repeats an evaluation, for the card."""
+    left_out = "".join(f" --without {name}" for name in sorted(order.without))
+    films = f" --films {order.films}" if order.films else ""
+    return (
+        f"numbering evaluate {pipeline} --data {order.data.name} --split {order.split} --seed {order.seed}"
+        f"{films}{left_out}"
+    )
+
+
+def _rich(table: FigureTable) -> Table:
+    shown = Table(*table.columns, title=table.title)
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
 
 
 @models_app.callback(epilog="Example: numbering models --json -")
@@ -164,15 +168,17 @@ def models(context: typer.Context, json_target: JsonOption = None) -> None:
 def models_install(
     pipeline: PipelineArgument,
     weights: Annotated[Path, typer.Argument(metavar="FILE.safetensors", help="What train wrote.")],
-    data: Annotated[Path, typer.Option(metavar="DIR", help="AASCE folder: its validation films fix the thresholds.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Its validation films fix calibration and thresholds.")],
     trained_on: Annotated[str, typer.Option(help="Data statement.")] = "",
     command: Annotated[str, typer.Option(help="The training command.")] = "",
 ) -> None:
     """Make the OpenVINO IR, fix calibration and thresholds on validation films, and register the weights."""
-    known_pipeline(pipeline)
-    from numbering.pipelines.ap_xray.install import install
-
+    model = trainable(pipeline)
     existing([weights, data])
-    with progress_bar("validation films") as progress:
-        entry = install(weights, data, trained_on=trained_on, command=command, progress=progress)
+    order = Installation(weights=weights, data=data, trained_on=trained_on, command=command)
+    try:
+        with progress_bar("validation films") as progress:
+            entry = model.install(order, progress)
+    except ValueError as error:
+        raise fail(str(error), 2) from None
     out.print_json(json.dumps(entry.operating_point))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 from numbering import weights as shelf
 from numbering.pipelines.ap_xray.card import CARD
@@ -71,14 +69,6 @@ def install(
     entry = entry.model_copy(update={"operating_point": as_numbers(point)})
     save_entry(entry)
     return entry
-
-
-def keep_figures(report: dict[str, Any], title: str, note: str, command: str) -> None:
-    """Put an evaluation of the installed weights into their card; one of the same title is replaced."""
-    entry = registry()[CARD.weights]
-    kept = [one for one in entry.figures.get("evaluations", []) if one["title"] != title]
-    figures = {"title": title, "command": command, "date": date.today().isoformat(), "data": note, **report}  # noqa: DTZ011
-    save_entry(entry.model_copy(update={"figures": {"evaluations": [*kept, figures]}}))
 
 
 def candidate_entry(weights: Path) -> Entry:
