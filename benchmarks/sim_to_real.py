@@ -38,8 +38,8 @@ from numbering.pipelines.ap_xray.dataset import write_yolo
 from numbering.pipelines.ap_xray.detector import Detector, TorchNetwork
 from numbering.pipelines.ap_xray.films import RIGHT, Film, films_for, read_aasce
 from numbering.pipelines.ap_xray.install import candidate_entry
-from numbering.pipelines.ap_xray.preprocess import window_to_grey
 from numbering.pipelines.ap_xray.training import PLANS, describe, fit, to_safetensors
+from numbering.pipelines.films import window_to_grey
 
 FIRST_SEED = {"train": 100_000, "val": 800_000}
 """Validation of the training takes from the seeds that ``splits.json`` reserves for validation."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from numbering.pipelines.ap_xray.preprocess import window_to_grey
+from numbering.pipelines.films import window_to_grey
 from numbering.result import Findings, Status
 from numbering.study import Radiograph
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from numbering.pipelines.ap_xray.films import Crop, Film, crop_without_l5, labels_in, lumbar_crop, whole_film
-from numbering.pipelines.ap_xray.preprocess import resize, window_to_grey
+from numbering.pipelines.films import resize, window_to_grey
 
 SMALLEST_CROP = 32
 """Crops with a side shorter than this many pixels teach nothing."""

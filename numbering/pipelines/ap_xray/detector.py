@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from numbering.errors import ReasonCode, TryAgainLater
 from numbering.geometry import intersection_over_union
-from numbering.pipelines.ap_xray.preprocess import letterbox
+from numbering.pipelines.films import letterbox
 from numbering.weights import Entry
 
 Array = NDArray[np.float32]

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from numbering.geometry import intersection_over_union
 from numbering.pipelines.ap_xray.cases import Case
 from numbering.pipelines.ap_xray.pipeline import ApXray
-from numbering.pipelines.ap_xray.preprocess import window_to_grey
+from numbering.pipelines.films import window_to_grey
 from numbering.result import Status
 
 CONFIDENT = 0.9

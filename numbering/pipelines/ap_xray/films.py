@@ -19,7 +19,7 @@ from PIL import Image
 from scipy.sparse.csgraph import connected_components
 
 from numbering.phantom.splits import refuse_reserved_truth
-from numbering.pipelines.ap_xray.preprocess import resize, window_to_grey
+from numbering.pipelines.films import resize, window_to_grey
 
 DOUBLE_LABEL_DISTANCE = 0.01
 """Two vertebra centres closer than this share of the film's height are one vertebra labelled twice."""

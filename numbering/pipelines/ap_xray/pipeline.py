@@ -12,7 +12,7 @@ from numbering.pipelines.ap_xray.card import CARD
 from numbering.pipelines.ap_xray.decide import Evidence, Look, OperatingPoint, closer_regions, gather
 from numbering.pipelines.ap_xray.detector import Detections, Detector, open_network
 from numbering.pipelines.ap_xray.lowest import Lowest, lowest
-from numbering.pipelines.ap_xray.preprocess import collimated_region, window_to_grey
+from numbering.pipelines.films import collimated_region, window_to_grey
 from numbering.result import (
     Alternative,
     Candidate,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numbering.pipelines.ap_xray.preprocess import (
+from numbering.pipelines.films import (
     PADDING_GREY,
     collimated_region,
     letterbox,

@@ -1,4 +1,4 @@
-"""Stored film to the network's grey picture, and boxes back again.
+"""Stored film to a grey picture, and boxes back again: what the pipelines of radiographs share.
 
 Both training and serving go through this module, so the network never sees in hospital what it did not see in
 training. Images are ``[row, column]``; boxes are continuous ``[x0, y0, x1, y1]`` in pixels of the stored image, with
