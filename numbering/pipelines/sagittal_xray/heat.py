@@ -1,7 +1,7 @@
 """Places and spreads out of heat maps, in numpy.
 
-A heat map ``(…, rows, columns)`` sums to one. It lies over its canvas cell by cell: the middle of cell ``c`` of ``n`` is
-at ``(c + 0.5) * length / n - 0.5`` canvas pixels, pixel centres at integers.
+A heat map ``(…, rows, columns)`` sums to one. It lies over its canvas cell by cell: the middle of cell ``c`` of ``n``
+is at ``(c + 0.5) * length / n - 0.5`` canvas pixels, pixel centres at integers.
 """
 
 from __future__ import annotations

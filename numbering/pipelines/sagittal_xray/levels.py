@@ -7,6 +7,7 @@ not what it is called. The solver (`numbering.enumeration`) makes names of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from numbering.anatomy import Level
@@ -54,7 +55,7 @@ def _shift(vertebrae: Sequence[_Vertebra], lowest: int, sacrum_in_view: bool) ->
     """What is added to a vertebra's place below C2."""
     if sacrum_in_view:
         return LOWEST_PRESACRAL - (lowest - 2)
-    for upper, lower in zip(vertebrae, vertebrae[1:], strict=False):
+    for upper, lower in pairwise(vertebrae):
         if upper.rib_bearing and not lower.rib_bearing:
             return LAST_RIB - (upper.ordinal - 2)
     return 0

@@ -49,5 +49,5 @@ class Networks(Protocol):
 
 
 def open_networks(entry: Entry, device: str = "auto", threads: int = 0) -> Networks:
-    """torch on a GPU when there is one and ``device`` allows it, else OpenVINO on the CPU (torch when there is no IR)."""
+    """torch on a GPU when there is one and ``device`` allows it, else OpenVINO on the CPU (torch without an IR)."""
     raise NotImplementedError

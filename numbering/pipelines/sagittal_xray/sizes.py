@@ -43,7 +43,7 @@ SIZES: Mapping[str, Size] = {
         batch={"levels": 8, "corners": 8, "refine": 32},
         epochs=60,
     ),
-    # Cina 2021, Methods: 1024², 512² crops of the body's box with 70 % more area, ResNet50 and Inception v3; 200 epochs.
+    # Cina 2021, Methods: 1024², 512² crops of the body's box with 70 % more area, ResNet50 and Inception v3.
     "paper": Size(
         name="paper",
         backbone={"levels": "resnet50", "corners": "inception_v3", "refine": "inception_v3"},
