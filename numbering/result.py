@@ -19,6 +19,8 @@ from numbering.study import View
 Probability = Annotated[float, Field(ge=0, le=1)]
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
+Line = tuple[Point, Point]
+"""Two image points; of an endplate on a lateral film the anterior one first."""
 
 
 class Frozen(BaseModel):
@@ -58,7 +60,10 @@ class Candidate(Frozen):
 
 
 class Vertebra(Frozen):
-    """A numbered vertebra. ``probability`` is the posterior marginal of this name for this structure."""
+    """A numbered vertebra. ``probability`` is the posterior marginal of this name for this structure.
+
+    ``corners`` are in the order of CONVENTIONS; S1 of a lateral film has an ``endplate``, its upper one, in their place.
+    """
 
     level: str
     probability: Probability
@@ -66,6 +71,7 @@ class Vertebra(Frozen):
     frame: int | None = None
     box: Box
     corners: tuple[Point, Point, Point, Point] | None = None
+    endplate: Line | None = None
     centre_mm: tuple[float, float, float] | None = None
 
     @model_validator(mode="after")
@@ -90,7 +96,11 @@ class NumberedDisc(Frozen):
 
 
 class Measurement(Frozen):
-    """A measurement; ``value`` is None when it is not given, and then ``reason`` says why."""
+    """A measurement; ``value`` is None when it is not given, and then ``reason`` says why.
+
+    ``lines`` are what the value was taken from, on the image that it names: the two endplates of an angle, an endplate
+    and the horizontal that it is measured against, or the height of a disc. They are drawn and written as they are.
+    """
 
     name: str
     levels: tuple[str, ...]
@@ -98,6 +108,15 @@ class Measurement(Frozen):
     unit: str
     uncertainty: float | None = None
     reason: str | None = None
+    sop_instance_uid: str | None = None
+    frame: int | None = None
+    lines: tuple[Line, ...] = ()
+
+    @model_validator(mode="after")
+    def _lines_lie_on_an_image(self) -> Measurement:
+        if self.lines and self.sop_instance_uid is None:
+            raise ValueError(f"measurement {self.name} has lines: expected the image that they lie on")
+        return self
 
 
 class NumberingBasis(Frozen):
