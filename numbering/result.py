@@ -62,7 +62,7 @@ class Candidate(Frozen):
 class Vertebra(Frozen):
     """A numbered vertebra. ``probability`` is the posterior marginal of this name for this structure.
 
-    ``corners`` are in the order of CONVENTIONS; S1 of a lateral film has an ``endplate``, its upper one, in their place.
+    ``corners`` are in the order of CONVENTIONS; S1 of a lateral film has instead its upper ``endplate``.
     """
 
     level: str
