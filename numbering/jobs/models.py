@@ -157,6 +157,8 @@ class Job(Claimable, Base):
     expected: Mapped[int | None]
     predecessor_sr_uid: Mapped[str | None] = mapped_column(UID)
     superseded_by: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    concluded_from: Mapped[str | None] = mapped_column(String(36))
+    """The job whose run this one says again under the names of the patient's record; None: a run of its own."""
 
     max_attempts: Mapped[int] = mapped_column(default=3)
     rung_at: Mapped[datetime | None]
