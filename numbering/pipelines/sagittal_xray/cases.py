@@ -1,7 +1,7 @@
 """Evaluation cases: lateral films with their truth, as the pipeline would meet them.
 
-Two layouts are read. ``films``: ``images/`` and one JSON a film, in ``labels/`` or beside it, of which only ``levels``
-must be there. ``phantom``: folders of simulated patients (``truth.json`` and DICOM).
+Two layouts are read. ``films``: ``images/`` and one JSON a film beside it, of which only ``levels`` must be
+there. ``phantom``: folders of simulated patients (``truth.json`` and DICOM).
 """
 
 from __future__ import annotations
@@ -78,17 +78,12 @@ def layout_of(data: Path) -> str:
 
 def _films(data: Path, split: str) -> Iterator[Case]:
     for path in sorted((data / "images").iterdir()):
-        stem = path.stem
-        label = next((at for at in (data / "labels" / f"{stem}.json", path.with_suffix(".json")) if at.is_file()), None)
-        if label is None:
-            if path.suffix == ".json":
-                continue
-            raise ValueError(f"{path}: expected its corners in {data / 'labels' / f'{stem}.json'}")
+        label = data / f"{path.stem}.json"
+        if not label.is_file():
+            raise ValueError(f"{path}: expected its corners in {label}")
         truth = json.loads(label.read_text())
-        if "seed" in truth and split_of(truth["seed"], truth.get("shapes", "procedural")) != SPLITS[split]:
-            continue
-        if path.suffix != ".json":
-            yield _film(stem, path, truth)
+        if "seed" not in truth or split_of(truth["seed"], truth.get("shapes", "procedural")) == SPLITS[split]:
+            yield _film(path.stem, path, truth)
 
 
 def _film(stem: str, path: Path, truth: Mapping[str, Any]) -> Case:
@@ -97,7 +92,7 @@ def _film(stem: str, path: Path, truth: Mapping[str, Any]) -> Case:
     spacing = truth.get("spacing_mm")
     return Case(
         name=stem,
-        patient=str(truth.get("patient", stem)),
+        patient=str(truth.get("seed", stem)),
         film=Radiograph(
             sop_instance_uid=stem, frame=None, pixels=pixels, spacing_mm=tuple(spacing) if spacing else None
         ),
