@@ -29,9 +29,15 @@ def to_graphic(points: ArrayLike) -> NDArray[np.float64]:
     return graphic
 
 
+def polyline(points: ArrayLike, rows: int, columns: int) -> NDArray[np.float64]:
+    """Graphic points ``(n, 2)``, kept inside the image."""
+    graphic: NDArray[np.float64] = np.clip(to_graphic(points), 0, [columns, rows])
+    return graphic
+
+
 def closed_polyline(points: ArrayLike, rows: int, columns: int) -> NDArray[np.float64]:
     """Graphic points ``(n + 1, 2)`` of a closed outline, kept inside the image (2-D SCOORD has no polygon)."""
-    graphic = np.clip(to_graphic(points), 0, [columns, rows])
+    graphic = polyline(points, rows, columns)
     return np.concatenate([graphic, graphic[:1]])
 
 

@@ -14,6 +14,7 @@ from pydicom.sr.coding import Code
 
 from numbering.anatomy import VARIANTS, Disc, Level
 from numbering.errors import ReasonCode
+from numbering.levelcheck.answer import Verdict, Why
 from numbering.snomed import DISCS, VERTEBRAE
 from numbering.uids import derived_uid
 
@@ -123,19 +124,62 @@ ALTERNATIVE_LEVEL = local("ALT-LEVEL", "Level in the alternative numbering")
 ALTERNATIVE_PROBABILITY = local("ALT-PROBABILITY", "Probability of the alternative numbering")
 CANDIDATE = local("CANDIDATE", "Candidate, not numbered")
 DETECTOR_SCORE = local("DETECTOR-SCORE", "Detector's score for this region")
+VERDICT = local("LEVEL-CHECK", "Verdict of the level check")
+VERDICTS = {
+    Verdict.AGREES: local("AGREES", "Agrees: the mark is on what the plan names"),
+    Verdict.DISAGREES: local("DISAGREES", "Disagrees: the mark is on another level or side"),
+    Verdict.CANNOT_CONFIRM: local("CANNOT-CONFIRM", "Cannot confirm"),
+}
+CHECK_REASON = local("CHECK-REASON", "Why the level check does not agree")
+WHYS = {
+    Why.ANOTHER_LEVEL: local("C-LEVEL", "The mark is on another level"),
+    Why.OTHER_SIDE: local("C-SIDE", "The mark is for the other side"),
+    Why.ANOTHER_PATIENT: local("C-PATIENT", "Plan and mark are not of one patient"),
+    Why.PLAN_NOT_UNDERSTOOD: local("C-PLAN", "Plan not understood"),
+    Why.NO_MARK: local("C-NO-MARK", "No place marked"),
+    Why.IMAGE_NOT_KNOWN: local("C-IMAGE", "Marked image not known"),
+    Why.NOTHING_NUMBERED: local("C-UNNUMBERED", "Nothing numbered on the marked image"),
+    Why.OUTSIDE: local("C-OUTSIDE", "Mark on no numbered structure"),
+    Why.BETWEEN: local("C-BETWEEN", "Mark on an edge"),
+    Why.TWO_NAMES: local("C-TWO-NAMES", "Two names for the marked place"),
+    Why.OUT_OF_ORDER: local("C-ORDER", "Names do not follow one another"),
+    Why.CONTRADICTED: local("C-CONTRADICTED", "Images contradict each other"),
+    Why.BASIS_NOT_CONFIRMED: local("C-BASIS", "Basis of the name not confirmed"),
+    Why.PROBABILITY_TOO_LOW: local("C-PROBABILITY", "Probability too low"),
+    Why.TRANSITION_SUSPECTED: local("C-TRANSITION", "Transitional vertebra suspected"),
+    Why.BORDERS_THE_PLAN: local("C-BORDERS", "Mark beside the planned level"),
+    Why.RANGE_MEANS_OTHER: local("C-RANGE", "Range means other vertebrae in this spine"),
+    Why.SIDE_NOT_GIVEN: local("C-NO-SIDE", "Side of the mark not given"),
+    Why.PLAN_STUDY_NOT_CONFIRMED: local("C-PLAN-STUDY", "Count on the plan's own images not confirmed"),
+}
+"""Why a level check does not agree: one code for each `Why`."""
+MARKED_PLACE = local("MARKED-PLACE", "Marked place")
+PLANNED = local("PLANNED-LEVEL", "Planned level")
+PLANNED_SIDE = local("PLANNED-SIDE", "Planned side")
+MARKED_SIDE = local("MARKED-SIDE", "Side that the mark stands for")
+CHECK_STATEMENT = local("CHECK-STATEMENT", "Statement of the level check")
+CHECK_POLICY = local("CHECK-POLICY", "Policy of the site for level checks")
+KNOWN_PLACE = local("KNOWN-PLACE", "Where the planned level is known to be")
+
 MEASUREMENTS = {
     "lumbar-lordosis": local("LUMBAR-LORDOSIS", "Lumbar lordosis"),
     "sacral-slope": local("SACRAL-SLOPE", "Sacral slope"),
     "segmental-angle": local("SEGMENTAL-ANGLE", "Segmental angle"),
+    "disc-height": local("DISC-HEIGHT", "Height of intervertebral disc"),
+    "disc-height-anterior": local("DISC-HEIGHT-ANT", "Anterior height of intervertebral disc"),
+    "disc-height-posterior": local("DISC-HEIGHT-POST", "Posterior height of intervertebral disc"),
+    "anterolisthesis": local("ANTEROLISTHESIS", "Anterolisthesis (retrolisthesis negative)"),
+    "meyerding-grade": local("MEYERDING-GRADE", "Meyerding grade"),
+    "wedge-ratio": local("WEDGE-RATIO", "Anterior to posterior height of vertebral body"),
 }
 """By the beginning of `Measurement.name`; the levels it is measured between are its finding sites."""
 
 
 def measurement(name: str) -> Code:
     """The concept of a measurement by its name (``lumbar-lordosis-l1-l5``); ``ValueError`` when it has none."""
-    for beginning, code in MEASUREMENTS.items():
+    for beginning in sorted(MEASUREMENTS, key=len, reverse=True):
         if name == beginning or name.startswith(f"{beginning}-"):
-            return code
+            return MEASUREMENTS[beginning]
     raise ValueError(f"measurement {name!r} has no code: expected one of {', '.join(MEASUREMENTS)}; add it to codes.py")
 
 
@@ -148,6 +192,8 @@ def local_codes() -> Iterator[Code]:
     yield from (OUTCOME, NUMBERED, ABSTAINED, REASON, AI_STATUS, STATEMENT, COUNTED_FROM, ANCHOR, ASSUMPTION, ANOMALY)
     yield from (ALTERNATIVE, ALTERNATIVE_LEVEL, ALTERNATIVE_PROBABILITY, CANDIDATE, DETECTOR_SCORE)
     yield from MEASUREMENTS.values()
+    yield from (VERDICT, *VERDICTS.values(), CHECK_REASON, *WHYS.values(), MARKED_PLACE, PLANNED, PLANNED_SIDE)
+    yield from (MARKED_SIDE, CHECK_STATEMENT, CHECK_POLICY, KNOWN_PLACE)
 
 
 def coded(code: Code) -> Sequence:

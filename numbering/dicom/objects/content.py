@@ -19,12 +19,19 @@ HAS_ACQ_CONTEXT = "HAS ACQ CONTEXT"
 HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
 HAS_OBS_CONTEXT = "HAS OBS CONTEXT"
 HAS_PROPERTIES = "HAS PROPERTIES"
+INFERRED_FROM = "INFERRED FROM"
 SELECTED_FROM = "SELECTED FROM"
 
 NO_UNITS = Code("1", "UCUM", "no units")
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
-UNITS = {"": NO_UNITS, "1": NO_UNITS, "mm": MILLIMETRE, "deg": Code("deg", "UCUM", "degree")}
+UNITS = {
+    "": NO_UNITS,
+    "1": NO_UNITS,
+    "mm": MILLIMETRE,
+    "deg": Code("deg", "UCUM", "degree"),
+    "%": Code("%", "UCUM", "Percent"),
+}
 """By `Measurement.unit`."""
 
 
@@ -102,10 +109,28 @@ def image(
 
 
 def region(points: NDArray[np.float64], source: Dataset) -> Dataset:
-    """SCOORD "Image Region": a closed POLYLINE through graphic points ``(n, 2)``, selected from an IMAGE item."""
-    item = _item("SCOORD", CONTAINS, Code("111030", "DCM", "Image Region"))
+    """SCOORD "Image Region": a POLYLINE through graphic points ``(n, 2)``, selected from an IMAGE item."""
+    return _drawn(CONTAINS, Code("111030", "DCM", "Image Region"), points, source)
+
+
+def path(points: NDArray[np.float64], source: Dataset) -> Dataset:
+    """SCOORD "Path" that a number was inferred from (TID 320): graphic points ``(n, 2)``, selected from an IMAGE."""
+    return _drawn(INFERRED_FROM, Code("121055", "DCM", "Path"), points, source)
+
+
+def _drawn(relationship: str, name: Code, points: NDArray[np.float64], source: Dataset) -> Dataset:
+    item = _item("SCOORD", relationship, name)
     item.GraphicType = "POLYLINE"
     item.GraphicData = [float(value) for value in points.ravel()]
+    item.ContentSequence = Sequence([source])
+    return item
+
+
+def point(x: float, y: float, source: Dataset) -> Dataset:
+    """SCOORD "Image Region": one POINT in graphic coordinates, selected from an IMAGE item."""
+    item = _item("SCOORD", CONTAINS, Code("111030", "DCM", "Image Region"))
+    item.GraphicType = "POINT"
+    item.GraphicData = [float(x), float(y)]
     item.ContentSequence = Sequence([source])
     return item
 

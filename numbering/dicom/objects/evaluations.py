@@ -10,6 +10,7 @@ from pydicom.sr.coding import Code
 from numbering.dicom.objects import codes, content
 from numbering.dicom.objects.content import CONTAINS
 from numbering.dicom.objects.header import NOTICE
+from numbering.dicom.objects.measured import not_given
 from numbering.result import NumberingResult, Status
 
 
@@ -30,6 +31,7 @@ def evaluations(result: NumberingResult) -> Iterator[Dataset]:
         names = ", ".join(alternative.levels)
         yield content.text(CONTAINS, codes.ALTERNATIVE, f"{names}, probability {alternative.probability:.2g}")
     yield from (content.text(CONTAINS, codes.ANOMALY, anomaly) for anomaly in findings.anomalies)
+    yield from not_given(result)
     quality = Code("111052", "DCM", "Quality Finding")
     yield from (content.text(CONTAINS, quality, finding) for finding in findings.quality)
     yield content.text(CONTAINS, codes.AI_STATUS, NOTICE)
