@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ Corners = NDArray[np.float64]
 """``(4, 2)`` x, y of a body in the order of CONVENTIONS for lateral films; of S1 ``(2, 2)``: its upper endplate."""
 
 NORMAL = "normal"
-SPLITS = {"test": "test", "val": "validation"}
+SPLITS: Mapping[str, Literal["test", "validation"]] = {"test": "test", "val": "validation"}
 
 
 @dataclass(frozen=True, kw_only=True)

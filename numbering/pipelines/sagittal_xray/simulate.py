@@ -117,24 +117,24 @@ def _labelled(true: TrueImage) -> dict[str, Any]:
 
 def simulate(out: Path, films: int, first_seed: int, shapes: Sequence[str] = ("procedural",)) -> None:
     """Write films until ``films`` of the patients from ``first_seed`` on are there."""
-    (out / "images").mkdir(parents=True, exist_ok=True)
     patients = -(-films // len(FIELDS))
     for index in range(patients):
         who = person(first_seed + index, shapes)
         names = [f"{who.seed:06d}-{number}" for number in range(len(FIELDS))]
         missing = [number for number, name in enumerate(names) if not (out / f"{name}.json").exists()]
         for number, film, truth in films_of(who, missing):
-            grey = (film.pixels.astype(np.float32) * (255 / WHITE) + 0.5).astype(np.uint8)
-            Image.fromarray(grey).save(out / "images" / f"{names[number]}.png")
-            _write(out / f"{names[number]}.json", truth)
+            save_film(out, names[number], film, truth)
         sys.stderr.write(f"{index + 1}/{patients} patients\n")
 
 
-def _write(path: Path, truth: dict[str, Any]) -> None:
-    """The JSON comes last and whole: a film that has one is done."""
-    temporary = path.with_suffix(".tmp")
+def save_film(out: Path, name: str, film: Film, truth: dict[str, Any]) -> None:
+    """Write one film of the layout. The JSON comes last and whole: a film that has one is done."""
+    grey = (film.pixels.astype(np.float32) * (255 / WHITE) + 0.5).astype(np.uint8)
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    Image.fromarray(grey).save(out / "images" / f"{name}.png")
+    temporary = out / f"{name}.tmp"
     temporary.write_text(json.dumps(truth, separators=(",", ":")))
-    temporary.replace(path)
+    temporary.replace(out / f"{name}.json")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
