@@ -11,8 +11,9 @@ from numbering.pipelines.ap_xray import training
 from numbering.pipelines.ap_xray.detector import Detector, OpenVinoNetwork, TorchNetwork, load_network, suppress
 from numbering.pipelines.ap_xray.export import export_openvino, save_safetensors
 from numbering.pipelines.ap_xray.install import candidate_entry
-from numbering.pipelines.ap_xray.network import _plain_nms, prepare_ultralytics, yaml_name
+from numbering.pipelines.ap_xray.network import prepare_ultralytics, yaml_name
 from numbering.pipelines.ap_xray.yolov5 import YoloV5
+from numbering.pipelines.cpu_torchvision import plain_nms
 from numbering.weights import registry
 from tests.labelled import draw_spine, make_aasce
 
@@ -84,7 +85,7 @@ def test_plain_nms_is_greedy_suppression() -> None:
     corner = rng.uniform(0, 60, (50, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(5, 30, (50, 2))], 1)
     scores = rng.random(50)
-    kept = _plain_nms(torch.tensor(boxes), torch.tensor(scores), 0.4).tolist()
+    kept = plain_nms(torch.tensor(boxes), torch.tensor(scores), 0.4).tolist()
     assert kept == suppress(boxes, scores, 0.4).tolist()
     overlap = intersection_over_union(boxes[kept], boxes[kept]) - np.eye(len(kept))
     assert overlap.max() <= 0.4

@@ -7,17 +7,13 @@ distribution-focal box regression. The paper trained the anchor-based original o
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Any
+
+from numbering.pipelines.cpu_torchvision import prepare_torchvision
 
 
 def prepare_ultralytics() -> None:
-    """Keep ultralytics off the network, off its own log sinks, and usable beside a CPU torch. Idempotent.
-
-    PyPI's torchvision is built against CUDA; beside a CPU torch its operators are missing and importing it dies. Where
-    that is so, ``nms`` is defined in plain torch first (only training and its validation use it).
-    """
+    """Keep ultralytics off the network, off its own log sinks, and usable beside a CPU torch. Idempotent."""
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "true")
@@ -31,47 +27,7 @@ def prepare_ultralytics() -> None:
         font.parent.mkdir(parents=True, exist_ok=True)
         candidates = [*Path("/usr/share/fonts").rglob("*.ttf"), *Path(PIL.__file__).parent.rglob("*.ttf")]
         font.write_bytes(candidates[0].read_bytes() if candidates else b"")
-    _torchvision_beside_cpu_torch()
-
-
-_operators: list[Any] = []  # torch.library registrations live as long as the reference
-
-
-def _torchvision_beside_cpu_torch() -> None:
-    import torch
-
-    if "torchvision" in sys.modules or _operators:
-        return
-    try:
-        import torchvision
-    except RuntimeError:
-        for name in [module for module in sys.modules if module.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        library = torch.library.Library("torchvision", "DEF")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.impl("nms", _plain_nms, "CPU")
-        _operators.append(library)
-        import torchvision
-        import torchvision.extension
-
-        torchvision.extension._has_ops = lambda: True
-
-
-def _plain_nms(dets: Any, scores: Any, iou_threshold: float) -> Any:
-    """Greedy non-maximum suppression, the contract of ``torchvision.ops.nms``."""
-    import torch
-
-    order = scores.argsort(descending=True)
-    area = (dets[:, 2] - dets[:, 0]) * (dets[:, 3] - dets[:, 1])
-    keep = []
-    while len(order):
-        first, rest = order[0], order[1:]
-        keep.append(first)
-        corner = torch.maximum(dets[first, :2], dets[rest, :2])
-        overlap = (torch.minimum(dets[first, 2:], dets[rest, 2:]) - corner).clamp(min=0).prod(1)
-        order = rest[overlap / (area[first] + area[rest] - overlap) <= iou_threshold]
-    return torch.stack(keep) if keep else torch.empty(0, dtype=torch.long)
+    prepare_torchvision()
 
 
 def yaml_name(architecture: str) -> str:
