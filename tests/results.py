@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydicom import dcmread
 
 from numbering.errors import ReasonCode
@@ -15,6 +16,8 @@ from numbering.result import (
     Alternative,
     Candidate,
     Findings,
+    Line,
+    Measurement,
     ModelIdentity,
     NumberingBasis,
     NumberingResult,
@@ -74,6 +77,74 @@ def abstained(sop_uid: str, boxes: Iterable[Any] = (), frame: int | None = None)
     else:
         reason = StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text="No lumbar-type vertebra is seen on this film.")
     return Findings(status=Status.ABSTAINED, reason=reason, candidates=candidates)
+
+
+def lateral(sop_uid: str, *, size: float = 300.0, frame: int | None = None, **more: Any) -> Findings:
+    """L1…L5 and S1's endplate on a film ``size`` high and two thirds as wide, the front on the left, with angles that
+    these corners have."""
+    bodies = {f"L{n}": _body(n, size) for n in range(1, 6)}
+    plate: Line = (_at(0.42, 0.80, size), _at(0.60, 0.74, size))
+    where: dict[str, Any] = {"sop_instance_uid": sop_uid, "frame": frame}
+    vertebrae = [
+        Vertebra(level=level, probability=0.93, box=_extent(corners), corners=corners, **where)
+        for level, corners in bodies.items()
+    ]
+    s1 = Vertebra(level="S1", probability=0.96, box=_extent(plate), endplate=plate, **where)
+    upper = bodies["L1"][:2]
+    horizontal: Line = ((plate[0][0], plate[1][1]), plate[1])
+    l5: Line = (bodies["L5"][3], bodies["L5"][2])
+    found: dict[str, Any] = {
+        "status": Status.NUMBERED,
+        "vertebrae": (*vertebrae, s1),
+        "measurements": (
+            _angle("lumbar-lordosis-l1-l5", ("L1", "L5"), _between(upper, l5), (upper, l5), where),
+            _angle("lumbar-lordosis-l1-s1", ("L1", "S1"), _between(upper, plate), (upper, plate), where),
+            _angle("sacral-slope", ("S1",), -_between(horizontal, plate), (plate, horizontal), where),
+            Measurement(
+                name="wedge-ratio-l2", levels=("L2",), value=None, unit="1", reason="L2: a fracture is suspected",
+                **where,
+            ),
+            Measurement(
+                name="segmental-angle-t12-l1", levels=("T12", "L1"), value=None, unit="deg", reason="T12 is not named",
+                **where,
+            ),
+        ),
+        "basis": NumberingBasis(
+            counted_from="sacrum",
+            anchors_in_view=("sacrum",),
+            assumptions=("five lumbar-type vertebrae",),
+            statement="Numbering basis: counted from the sacrum, five lumbar-type vertebrae presumed.",
+        ),
+        "alternative": Alternative(probability=0.05, levels=("L2", "L3", "L4", "L5", "L6", "S1")),
+    }  # fmt: skip
+    return Findings(**(found | more))
+
+
+def _at(x: float, y: float, size: float) -> tuple[float, float]:
+    return x * size * 2 / 3, y * size
+
+
+def _body(number: int, size: float) -> Any:
+    """Upper-anterior, upper-posterior, lower-posterior, lower-anterior; each lower one leans further."""
+    top, tilt = 0.08 + 0.135 * (number - 1), -0.02 * (number - 3)
+    left, right = 0.36 - 0.05 * abs(number - 3) + 0.05, 0.60 - 0.05 * abs(number - 3) + 0.05
+    corners = ((left, top - tilt), (right, top + tilt), (right, top + 0.1 + tilt), (left, top + 0.1 - tilt))
+    return tuple(_at(x, y, size) for x, y in corners)
+
+
+def _extent(points: Any) -> Any:
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _between(upper: Any, lower: Any) -> float:
+    """Degrees between two lines, anterior point first, of a film whose front is on the left."""
+    directions = [np.arctan2(line[0][1] - line[1][1], line[1][0] - line[0][0]) for line in (upper, lower)]
+    return float(np.degrees(directions[1] - directions[0]))
+
+
+def _angle(name: str, levels: Any, value: float, lines: Any, where: dict[str, Any]) -> Measurement:
+    return Measurement(name=name, levels=levels, value=value, unit="deg", uncertainty=2.25, lines=lines, **where)
 
 
 def result_of(paths: Iterable[Path], findings: Findings, **more: Any) -> NumberingResult:

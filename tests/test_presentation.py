@@ -19,7 +19,7 @@ from pydicom.uid import (
 
 from numbering.dicom.objects.encode import encode, write_objects
 from numbering.dicom.objects.grey_levels import lut_shape
-from numbering.dicom.objects.marks import marks_on
+from numbering.marks import marks_on
 from numbering.result import Findings, NumberingBasis, Status, Vertebra
 from tests.films import make_ct, make_film, uneven
 from tests.results import BOX, abstained, numbered, result_of
@@ -236,7 +236,7 @@ def test_probability_is_never_rounded_up_to_certainty(tmp_path: Path) -> None:
     uid = str(dcmread(film).SOPInstanceUID)
     sure = Vertebra(level="L4", probability=0.999, sop_instance_uid=uid, box=BOX)
     findings = Findings(status=Status.NUMBERED, vertebrae=(sure,), basis=basis)
-    assert [mark.name for mark in marks_on(result_of([film], findings), uid)] == ["L4 0.99"]
+    assert [mark.name for mark in marks_on(findings, uid)] == ["L4 0.99"]
 
 
 def test_candidates_of_an_abstention_are_marked_as_not_numbered(tmp_path: Path) -> None:

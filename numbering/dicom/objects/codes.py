@@ -166,10 +166,8 @@ MEASUREMENTS = {
     "sacral-slope": local("SACRAL-SLOPE", "Sacral slope"),
     "segmental-angle": local("SEGMENTAL-ANGLE", "Segmental angle"),
     "disc-height": local("DISC-HEIGHT", "Height of intervertebral disc"),
-    "disc-height-anterior": local("DISC-HEIGHT-ANT", "Anterior height of intervertebral disc"),
-    "disc-height-posterior": local("DISC-HEIGHT-POST", "Posterior height of intervertebral disc"),
-    "anterolisthesis": local("ANTEROLISTHESIS", "Anterolisthesis (retrolisthesis negative)"),
-    "meyerding-grade": local("MEYERDING-GRADE", "Meyerding grade"),
+    "relative-disc-height": local("REL-DISC-HEIGHT", "Height of intervertebral disc by the endplate above it"),
+    "anterolisthesis": local("ANTEROLISTHESIS", "Slip forward by the depth of the endplate below"),
     "wedge-ratio": local("WEDGE-RATIO", "Anterior to posterior height of vertebral body"),
 }
 """By the beginning of `Measurement.name`; the levels it is measured between are its finding sites."""

@@ -2,55 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
+from pydicom.sequence import Sequence as Items
 
-from numbering.dicom.objects.header import NOTICE
-from numbering.dicom.objects.marks import Mark
 from numbering.dicom.objects.references import reference
-from numbering.geometry import Box, Point, closed_polyline, to_graphic
+from numbering.geometry import Point, closed_polyline, polyline, to_graphic
+from numbering.labels import Label, labels
+from numbering.marks import AngleMark, Mark
 from numbering.result import SourceImage
 
-OUTLINES, NAMES, IMAGE_OVERLAYS = "OUTLINES", "NAMES", "IMAGE OVERLAYS"
-"""Graphic layers, bottom to top: the image's own overlays, our outlines, our names."""
-
-NAME_HEIGHT = 1 / 60
-"""Height of a name's box as a share of the image's longer side: 18 pixels on a screen 1,080 high."""
-
-CHARACTER_WIDTH = 0.62
-"""Width of a character in heights of its box, a little more than most fonts take."""
-
-LEAST_SHRINK = 0.6
-"""A name is made smaller to fit beside its structure, but not below this share of its size."""
+OUTLINES, NAMES, ANGLES, IMAGE_OVERLAYS = "OUTLINES", "NAMES", "ANGLES", "IMAGE OVERLAYS"
+"""Graphic layers: our outlines, our names, lines and values of angles; the image's own overlays lie at the bottom."""
 
 
-def graphic_annotations(image: SourceImage, marks: list[Mark]) -> Iterator[Dataset]:
-    """One Graphic Annotation item a frame for outlines, one for names, and the notice on all frames (C.10.5)."""
-    for frame in dict.fromkeys(mark.frame for mark in marks):
-        here = [mark for mark in marks if mark.frame == frame]
-        outlines = _annotation(image, frame, OUTLINES)
-        outlines.GraphicObjectSequence = Sequence([_outline(image, mark) for mark in here])
-        names = _annotation(image, frame, NAMES)
-        names.TextObjectSequence = Sequence([_name_beside(image, mark) for mark in here])
-        yield from (outlines, names)
-    notice = _annotation(image, None, NAMES)
-    notice.TextObjectSequence = Sequence([_corner_notice()])
-    yield notice
+def graphic_annotations(
+    image: SourceImage, marks: Sequence[Mark], angles: Sequence[AngleMark], notice: str
+) -> Iterator[Dataset]:
+    """One Graphic Annotation item a frame for each layer with something on it, and the notice on all frames."""
+    for frame in dict.fromkeys([*(mark.frame for mark in marks), *(angle.frame for angle in angles)]):
+        marks_here = [mark for mark in marks if mark.frame == frame]
+        angles_here = [angle for angle in angles if angle.frame == frame]
+        words = labels(marks_here, angles_here, image.rows, image.columns)
+        names, values = words[: len(marks_here)], words[len(marks_here) :]
+        yield _annotation(image, frame, OUTLINES, drawn=[_outline(image, mark) for mark in marks_here])
+        yield _annotation(image, frame, NAMES, words=[_text(image, name) for name in names])
+        if angles_here:
+            lines = [_line(image, line, closed=False) for angle in angles_here for line in angle.lines]
+            yield _annotation(image, frame, ANGLES, drawn=lines, words=[_text(image, value) for value in values])
+    yield _annotation(image, None, NAMES, words=[_corner_notice(notice)])
 
 
-def _annotation(image: SourceImage, frame: int | None, layer: str) -> Dataset:
+def _annotation(
+    image: SourceImage, frame: int | None, layer: str, *, drawn: Sequence[Dataset] = (), words: Sequence[Dataset] = ()
+) -> Dataset:
     item = Dataset()
-    item.ReferencedImageSequence = Sequence([reference(image.sop_class_uid, image.sop_instance_uid, frame)])
+    item.ReferencedImageSequence = Items([reference(image.sop_class_uid, image.sop_instance_uid, frame)])
     item.GraphicLayer = layer
+    if words:
+        item.TextObjectSequence = Items(words)
+    if drawn:
+        item.GraphicObjectSequence = Items(drawn)
     return item
 
 
 def _outline(image: SourceImage, mark: Mark) -> Dataset:
-    points = closed_polyline(mark.outline, image.rows, image.columns)
+    return _line(image, mark.outline, closed=mark.closed)
+
+
+def _line(image: SourceImage, through: Sequence[Point], *, closed: bool) -> Dataset:
+    points = (closed_polyline if closed else polyline)(through, image.rows, image.columns)
     item = Dataset()
     item.GraphicAnnotationUnits = "PIXEL"
     item.GraphicDimensions = 2
@@ -61,49 +65,25 @@ def _outline(image: SourceImage, mark: Mark) -> Dataset:
     return item
 
 
-def _name_beside(image: SourceImage, mark: Mark) -> Dataset:
-    """The name's box and an invisible anchor at the structure."""
-    place, anchor, justification = _place_beside(image, mark)
-    corners = np.clip(to_graphic([place[:2], place[2:], anchor]), 0, [image.columns, image.rows])
+def _text(image: SourceImage, label: Label) -> Dataset:
+    """The label's box and an invisible anchor at what it belongs to."""
+    corners = np.clip(to_graphic([label.box[:2], label.box[2:], label.anchor]), 0, [image.columns, image.rows])
     item = Dataset()
     item.BoundingBoxAnnotationUnits = item.AnchorPointAnnotationUnits = "PIXEL"
-    item.UnformattedTextValue = mark.name
+    item.UnformattedTextValue = label.text
     item.BoundingBoxTopLeftHandCorner = _floats(corners[0])
     item.BoundingBoxBottomRightHandCorner = _floats(corners[1])
-    item.BoundingBoxTextHorizontalJustification = justification
+    item.BoundingBoxTextHorizontalJustification = label.justification
     item.AnchorPoint = _floats(corners[2])
     item.AnchorPointVisibility = "N"
     return item
 
 
-def _place_beside(image: SourceImage, mark: Mark) -> tuple[Box, Point, str]:
-    """Box of the name, its anchor and its justification, in image coordinates.
-
-    Right of the structure and level with its middle, so that text begins at it; left where the image ends too soon;
-    above (or below) where a structure leaves no room on either side.
-    """
-    x0, y0, x1, y1 = mark.box
-    middle = (y0 + y1) / 2
-    height = NAME_HEIGHT * max(image.rows, image.columns)
-    width, gap = CHARACTER_WIDTH * height * len(mark.name), 0.5 * height
-    right, left = image.columns - x1 - gap, x0 - gap
-    if max(right, left) < LEAST_SHRINK * width:
-        start = max(0.0, min(x0, image.columns - width))
-        top = y0 - gap - height if y0 - gap - height >= 0 else y1 + gap
-        return (start, top, start + width, top + height), ((x0 + x1) / 2, y0), "LEFT"
-    room = right if right >= LEAST_SHRINK * width else left
-    shrink = min(1.0, room / width)
-    width, half = width * shrink, height * shrink / 2
-    if room == right:
-        return (x1 + gap, middle - half, x1 + gap + width, middle + half), (x1, middle), "LEFT"
-    return (x0 - gap - width, middle - half, x0 - gap, middle + half), (x0, middle), "RIGHT"
-
-
-def _corner_notice() -> Dataset:
+def _corner_notice(notice: str) -> Dataset:
     """At the lower left of what is displayed, wherever that is."""
     item = Dataset()
     item.BoundingBoxAnnotationUnits = "DISPLAY"
-    item.UnformattedTextValue = NOTICE
+    item.UnformattedTextValue = notice
     item.BoundingBoxTopLeftHandCorner = [0.01, 0.96]
     item.BoundingBoxBottomRightHandCorner = [0.99, 0.99]
     item.BoundingBoxTextHorizontalJustification = "LEFT"

@@ -8,11 +8,12 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
-from numbering.dicom.objects.graphics import IMAGE_OVERLAYS, NAMES, OUTLINES, graphic_annotations
+from numbering.dicom.objects.graphics import ANGLES, IMAGE_OVERLAYS, NAMES, OUTLINES, graphic_annotations
 from numbering.dicom.objects.grey_levels import copy_modality_lut, copy_shutter, copy_voi_lut, lut_shape
-from numbering.dicom.objects.header import begin, local_time, settle_character_set
-from numbering.dicom.objects.marks import Mark, marks_on
+from numbering.dicom.objects.header import begin, local_time, notice, settle_character_set, standing
 from numbering.dicom.objects.references import reference
+from numbering.dicom.objects.spacing import pixel_spacing
+from numbering.marks import angles_on, marks_on
 from numbering.result import NumberingResult, SourceImage
 
 
@@ -20,14 +21,12 @@ def presentations(result: NumberingResult, sources: Mapping[str, Dataset]) -> It
     """One presentation state for each image on which something is marked, in the order of the result's sources."""
     number = 0
     for source in result.sources:
-        if marks := marks_on(result, source.sop_instance_uid):
+        if marks_on(result.findings, source.sop_instance_uid):
             number += 1
-            yield _presentation(result, source, sources[source.sop_instance_uid], marks, number)
+            yield _presentation(result, source, sources[source.sop_instance_uid], number)
 
 
-def _presentation(
-    result: NumberingResult, image: SourceImage, source: Dataset, marks: list[Mark], number: int
-) -> Dataset:
+def _presentation(result: NumberingResult, image: SourceImage, source: Dataset, number: int) -> Dataset:
     ds = begin(
         result,
         source,
@@ -40,14 +39,17 @@ def _presentation(
     ds.PresentationCreationDate, ds.PresentationCreationTime = when.strftime("%Y%m%d"), when.strftime("%H%M%S.%f")
     ds.BodyPartExamined = "SPINE"  # unpaired, so that Laterality is not asked for (PS3.3 C.7.3.1)
     ds.ContentLabel = "NUMBERING"
-    ds.ContentDescription = "Numbering of vertebrae: AI, unverified"
+    ds.ContentDescription = f"Numbering of vertebrae: {standing(result)}"
     ds.ContentCreatorName = ""
     ds.ReferencedSeriesSequence = _relationship(source, image)
     ds.DisplayedAreaSelectionSequence = _displayed_area(source, image)
-    ds.GraphicAnnotationSequence = Sequence(graphic_annotations(image, marks))
-    _set_layers(ds, [OUTLINES, NAMES])
+    marks = marks_on(result.findings, image.sop_instance_uid)
+    angles = angles_on(result.findings, image.sop_instance_uid)
+    ds.GraphicAnnotationSequence = Sequence(graphic_annotations(image, marks, angles, notice(result)))
+    layers = [OUTLINES, NAMES, ANGLES] if angles else [OUTLINES, NAMES]
+    _set_layers(ds, layers)
     copy_shutter(ds, source)
-    _copy_overlays(ds, source)
+    _copy_overlays(ds, source, layers)
     copy_modality_lut(ds, source)
     copy_voi_lut(ds, source)
     ds.PresentationLUTShape = lut_shape(source)
@@ -69,7 +71,7 @@ def _displayed_area(source: Dataset, image: SourceImage) -> Sequence:
     area.DisplayedAreaTopLeftHandCorner = [1, 1]
     area.DisplayedAreaBottomRightHandCorner = [image.columns, image.rows]
     area.PresentationSizeMode = "SCALE TO FIT"
-    spacing = source.get("PixelSpacing") or source.get("ImagerPixelSpacing")
+    spacing = pixel_spacing(source)
     if spacing:
         area.PresentationPixelSpacing = list(spacing)
     else:
@@ -86,10 +88,10 @@ def _set_layers(ds: Dataset, names: list[str]) -> None:
         ds.GraphicLayerSequence.append(layer)
 
 
-def _copy_overlays(ds: Dataset, source: Dataset) -> None:
+def _copy_overlays(ds: Dataset, source: Dataset, layers: list[str]) -> None:
     """Overlay Activation (PS3.3 C.11.7): the image's own overlays (burned-in side marks) stay visible."""
     groups = [group for group in range(0x6000, 0x6020, 2) if (group, 0x0010) in source]
     for group in groups:
         ds.add_new((group, 0x1001), "CS", IMAGE_OVERLAYS)
     if groups:
-        _set_layers(ds, [IMAGE_OVERLAYS, OUTLINES, NAMES])
+        _set_layers(ds, [IMAGE_OVERLAYS, *layers])

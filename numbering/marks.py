@@ -1,0 +1,81 @@
+"""What is drawn over an image for people: outline and name of each structure, endplate lines and value of each angle.
+
+Points are image coordinates (CONVENTIONS); presentation states and pictures draw the same marks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from numbering.geometry import Box, Point, corners_of
+from numbering.result import Findings, Line, Measurement, Status, Vertebra
+
+DRAWN = {"lumbar-lordosis": "lordosis", "sacral-slope": "sacral slope"}
+"""Measurements whose lines are drawn, by the beginning of their name, and what they are called beside the spine. The
+others would hide the image; they are in the report."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is drawn for one structure: its outline, and its name. An endplate's outline is not ``closed``."""
+
+    frame: int | None
+    box: Box
+    outline: tuple[Point, ...]
+    name: str
+    closed: bool = True
+
+
+@dataclass(frozen=True)
+class AngleMark:
+    """What is drawn for one angle: the lines it was taken from, and its value in words."""
+
+    frame: int | None
+    lines: tuple[Line, ...]
+    words: str
+
+
+def marks_on(findings: Findings, sop_instance_uid: str) -> list[Mark]:
+    """The vertebrae on this image, or the candidates of an abstention."""
+    if findings.status is Status.ABSTAINED:
+        return [
+            Mark(found.frame, found.box, corners_of(found.box), f"not numbered {found.score:.2f}")
+            for found in findings.candidates
+            if found.sop_instance_uid == sop_instance_uid
+        ]
+    presumed = " presumed" if findings.basis is not None and findings.basis.assumptions else ""
+    return [
+        Mark(
+            found.frame,
+            found.box,
+            found.endplate or found.corners or corners_of(found.box),
+            _name(found, presumed),
+            closed=found.endplate is None,
+        )
+        for found in findings.vertebrae
+        if found.sop_instance_uid == sop_instance_uid
+    ]
+
+
+def angles_on(findings: Findings, sop_instance_uid: str) -> list[AngleMark]:
+    """The angles measured on this image whose lines are drawn."""
+    return [
+        AngleMark(found.frame, found.lines, words)
+        for found in findings.measurements
+        if found.sop_instance_uid == sop_instance_uid and found.lines and (words := _words(found))
+    ]
+
+
+def _name(vertebra: Vertebra, presumed: str) -> str:
+    # Rounded down: 0.996 must not be read as certainty
+    return f"{vertebra.level}{presumed} {math.floor(vertebra.probability * 100) / 100:.2f}"
+
+
+def _words(measured: Measurement) -> str | None:
+    called = next((words for name, words in DRAWN.items() if measured.name.startswith(name)), None)
+    if called is None or measured.value is None:
+        return None
+    # Letters that every character set has: under some presentation states a viewer knows no other
+    plus_minus = "" if measured.uncertainty is None else f" +/- {measured.uncertainty:.1f}"
+    return f"{'-'.join(measured.levels)} {called} {measured.value:.1f}{plus_minus} {measured.unit}"
