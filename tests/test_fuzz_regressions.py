@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
+from numbering.dicom.objects.encode import encode, write_objects
 from numbering.dicom.part10 import PREAMBLE, split
 from tests.films import make_film
 from tests.logged import logged
+from tests.results import numbered, result_of
+from tests.tools import complaints
 from tests.web import running_web
 
 GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
@@ -46,3 +50,16 @@ def test_nobody_is_redirected_to_what_the_host_header_claims(tmp_path: Path, pat
         answer = web.client().post(path, headers={"Host": "evil.example"})
     assert answer.status_code in (401, 404, 405)
     assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize("spacing", [b"0.5\\.   ", b"0.50\xfe\xff\r\xe0", b"0.5\\-1  ", b"0.5\\nan "])
+def test_a_pixel_spacing_that_is_no_number_withholds_no_result(tmp_path: Path, spacing: bytes) -> None:
+    film = make_film(tmp_path / "film.dcm")
+    sound = film.read_bytes()
+    assert sound.count(b"0.5\\0.25") == 1
+    film.write_bytes(sound.replace(b"0.5\\0.25", spacing))
+    uid = str(dcmread(film, stop_before_pixels=True).SOPInstanceUID)
+    written = write_objects(encode(result_of([film], numbered(uid)), {uid: film}), tmp_path)
+    assert [complaints(item.path) for item in written] == [[], []]
+    (state,) = [item.path for item in written if item.kind == "PR"]
+    assert "PresentationPixelSpacing" not in dcmread(state).DisplayedAreaSelectionSequence[0]

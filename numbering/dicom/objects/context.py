@@ -15,6 +15,7 @@ from numbering.dicom import MANUFACTURER
 from numbering.dicom.objects import content
 from numbering.dicom.objects.content import CONTAINS, HAS_ACQ_CONTEXT, HAS_CONCEPT_MOD, HAS_OBS_CONTEXT
 from numbering.dicom.objects.references import Sources, image_of
+from numbering.dicom.objects.spacing import pixel_spacing
 from numbering.result import NumberingResult
 from numbering.uids import derived_uid
 
@@ -23,6 +24,7 @@ PROCEDURES = {
     "MR": Code("25056-3", "LN", "MRI unspecified body region"),
 }
 """CID 100, by modality; all else is a radiograph."""
+RADIOGRAPHY = Code("43468-8", "LN", "XR unspecified body region")
 
 MODALITIES = {
     "CT": Code("CT", "DCM", "Computed Tomography"),
@@ -54,7 +56,7 @@ def observer(result: NumberingResult) -> Iterator[Dataset]:
 
 def procedure(result: NumberingResult) -> Code:
     """The procedure reported, by modality."""
-    return PROCEDURES.get(result.modality, Code("43468-8", "LN", "XR unspecified body region"))
+    return PROCEDURES.get(result.modality, RADIOGRAPHY)
 
 
 def image_library(result: NumberingResult, sources: Sources) -> Dataset:
@@ -67,13 +69,14 @@ def image_library(result: NumberingResult, sources: Sources) -> Dataset:
 def _entry(result: NumberingResult, source: Dataset) -> Dataset:
     """TID 1601 with the descriptors of TID 1602 that the header holds; none is invented."""
     item = image_of(CONTAINS, result, source.SOPInstanceUID, None)
-    descriptors = list(_descriptors(source))
+    descriptors = list(image_descriptors(source))
     if descriptors:
         item.ContentSequence = Sequence(descriptors)
     return item
 
 
-def _descriptors(source: Dataset) -> Iterator[Dataset]:
+def image_descriptors(source: Dataset) -> Iterator[Dataset]:
+    """Descriptors of TID 1602 that the header holds."""
     if source.get("Modality") in MODALITIES:
         yield content.code(HAS_ACQ_CONTEXT, Code("121139", "DCM", "Modality"), MODALITIES[source.Modality])
     if source.get("FrameOfReferenceUID"):
@@ -87,9 +90,9 @@ def _descriptors(source: Dataset) -> Iterator[Dataset]:
         row, column = map(str, orientation)
         yield content.text(HAS_ACQ_CONTEXT, Code("111044", "DCM", "Patient Orientation Row"), row)
         yield content.text(HAS_ACQ_CONTEXT, Code("111043", "DCM", "Patient Orientation Column"), column)
-    spacing = source.get("PixelSpacing") or source.get("ImagerPixelSpacing") or []
-    if len(spacing) == 2:
-        vertical, horizontal = map(float, spacing)
+    spacing = pixel_spacing(source)
+    if spacing:
+        vertical, horizontal = spacing
         mm = content.MILLIMETRE
         yield content.num(HAS_ACQ_CONTEXT, Code("111026", "DCM", "Horizontal Pixel Spacing"), horizontal, mm)
         yield content.num(HAS_ACQ_CONTEXT, Code("111066", "DCM", "Vertical Pixel Spacing"), vertical, mm)
