@@ -11,6 +11,7 @@ from numbering import logs
 from numbering.cli import (
     audit,
     backup,
+    check,
     destinations,
     jobs,
     keys,
@@ -47,6 +48,7 @@ for command, name, example in (
     (rooms.web, "web", "NUMBERING_BROKER_URL=redis://broker/0 numbering web --data /srv/numbering --port 8043"),
     (node.run, "run", "numbering run ~/films --out results --json -"),
     (node.send, "send", "numbering send ~/films --to ORTHANC@127.0.0.1:4242"),
+    (check.check, "check", "numbering check --planned L4-L5 --at 1.2.840.1.7:812,1640 --patient - --sr"),
     (phantom.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7 --views ap,lateral,ct"),
     (selftest.selftest, "selftest", "numbering selftest --to PACS@pacs.example.org:104 --from MODALITY --json -"),
     (model.train, "train", "numbering train ap-xray --data aasce --out work/ap.safetensors --hours 2 --resume"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from numbering.settings.checking import Checking
 from numbering.settings.delivering import Delivering
 from numbering.settings.priors import Priors
 from numbering.settings.receiving import Completion, Receiving
@@ -25,7 +26,7 @@ def default_data() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "numbering"
 
 
-class Settings(Telling, Working, Priors, Web, Delivering, Completion, Receiving, BaseSettings):
+class Settings(Telling, Working, Checking, Priors, Web, Delivering, Completion, Receiving, BaseSettings):
     """All settings of a node. Sources, strongest first: command line, environment, TOML file, defaults.
 
     Each group has a module of its own beside this one. A secret is never a value here, only the path of its file.
@@ -62,6 +63,11 @@ class Settings(Telling, Working, Priors, Web, Delivering, Completion, Receiving,
     def commitments(self) -> Path:
         """Answers to storage commitment that were not yet taken note of."""
         return self.data / "commitments"
+
+    @property
+    def checks(self) -> Path:
+        """Key images of level checks."""
+        return self.data / "checks"
 
     @property
     def audit(self) -> Path:

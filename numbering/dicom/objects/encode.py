@@ -44,7 +44,7 @@ def encode(result: NumberingResult, sources: Mapping[str, Path]) -> list[Dataset
     `sources` gives the file of each of the result's source images by SOP Instance UID; ``LookupError`` names one that
     is missing, ``ValueError`` a file that holds another image.
     """
-    headers = {source.sop_instance_uid: _header(source.sop_instance_uid, sources) for source in result.sources}
+    headers = {source.sop_instance_uid: source_header(source.sop_instance_uid, sources) for source in result.sources}
     return [report(result, headers), *presentations(result, headers)]
 
 
@@ -72,7 +72,8 @@ def write_objects(datasets: Iterable[Dataset], folder: Path) -> list[Written]:
     return [_write(dataset, folder) for dataset in datasets]
 
 
-def _header(sop_instance_uid: str, sources: Mapping[str, Path]) -> Dataset:
+def source_header(sop_instance_uid: str, sources: Mapping[str, Path]) -> Dataset:
+    """The header of a source image, without what cannot be read. Raises as `encode` does."""
     if sop_instance_uid not in sources:
         raise LookupError(f"{sop_instance_uid}: no file given for this source image; encoding needs its header")
     path = sources[sop_instance_uid]
@@ -103,11 +104,11 @@ def _write(dataset: Dataset, folder: Path) -> Written:
         if path.read_bytes() != data:
             raise DifferentBytesError(f"{path} exists and differs from what is encoded now: keep both and report this")
     else:
-        _write_whole(path, data)
+        write_whole(path, data)
     return Written(path, str(dataset.SOPClassUID), uid, str(dataset.Modality))
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Temporary file, fsync, rename, fsync of the folder: a power cut leaves the whole file or none."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     temporary = Path(name)

@@ -69,7 +69,7 @@ def begin(
     ds.SOPInstanceUID = derived_uid(result.identity(), kind)
     ds.StudyInstanceUID = source.StudyInstanceUID
     ds.SeriesInstanceUID = series_uid(derived_uid(result.identity(), "SR"), modality)
-    _copy_patient_and_study(ds, source)
+    copy_patient_and_study(ds, source)
     ds.Modality = modality
     ds.SeriesNumber = SERIES_NUMBERS[modality]
     ds.SeriesDescription = description(result)
@@ -100,8 +100,13 @@ def description(result: NumberingResult) -> str:
 
 
 def local_time(result: NumberingResult, source: Dataset) -> datetime:
-    """When the result was made, at the source's offset from UTC; in UTC when the source states none."""
-    return result.created_at.astimezone(_offset(str(source.get("TimezoneOffsetFromUTC", "") or "")))
+    """When the result was made, as `local` tells it."""
+    return local(result.created_at, source)
+
+
+def local(when: datetime, source: Dataset) -> datetime:
+    """The moment at the source's offset from UTC; in UTC when the source states none."""
+    return when.astimezone(_offset(str(source.get("TimezoneOffsetFromUTC", "") or "")))
 
 
 def settle_character_set(ds: Dataset, source: Dataset) -> None:
@@ -116,7 +121,8 @@ def settle_character_set(ds: Dataset, source: Dataset) -> None:
         ds.SpecificCharacterSet = "ISO_IR 192"
 
 
-def _copy_patient_and_study(ds: Dataset, source: Dataset) -> None:
+def copy_patient_and_study(ds: Dataset, source: Dataset) -> None:
+    """Patient and study of the source, as it has them."""
     for keyword in PATIENT_AND_STUDY_TYPE_2:
         setattr(ds, keyword, _plain(source.get(keyword, "")))
     for keyword in PATIENT_AND_STUDY_TYPE_3:

@@ -22,12 +22,12 @@ def evidence(result: NumberingResult, sources: Sources) -> Sequence:
     for source in result.sources:
         series = str(sources[source.sop_instance_uid].SeriesInstanceUID)
         by_series.setdefault(series, []).append(reference(source.sop_class_uid, source.sop_instance_uid))
-    return _references(sources[result.sources[0].sop_instance_uid].StudyInstanceUID, by_series)
+    return references(sources[result.sources[0].sop_instance_uid].StudyInstanceUID, by_series)
 
 
 def predecessor(sr_uid: str, sop_class_uid: str, source: Dataset) -> Sequence:
     """Predecessor Documents Sequence: the superseded SR, in the same study and a series of its own."""
-    return _references(source.StudyInstanceUID, {series_uid(sr_uid, "SR"): [reference(sop_class_uid, sr_uid)]})
+    return references(source.StudyInstanceUID, {series_uid(sr_uid, "SR"): [reference(sop_class_uid, sr_uid)]})
 
 
 def image_of(
@@ -38,7 +38,7 @@ def image_of(
     return content.image(relationship, name, source.sop_class_uid, sop_instance_uid, frame)
 
 
-def _references(study_uid: str, by_series: Mapping[str, list[Dataset]]) -> Sequence:
+def references(study_uid: str, by_series: Mapping[str, list[Dataset]]) -> Sequence:
     """Hierarchical SOP Instance Reference Macro (PS3.3 C.17.2.1)."""
     study = Dataset()
     study.StudyInstanceUID = study_uid
