@@ -25,7 +25,6 @@ PROCEDURES = {
 }
 """CID 100, by modality; all else is a radiograph."""
 RADIOGRAPHY = Code("43468-8", "LN", "XR unspecified body region")
-RADIOGRAPHY = Code("43468-8", "LN", "XR unspecified body region")
 
 MODALITIES = {
     "CT": Code("CT", "DCM", "Computed Tomography"),
