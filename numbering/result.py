@@ -183,6 +183,22 @@ class SourceImage(Frozen):
     frames: int = 1
 
 
+class RetiredObject(Frozen):
+    """An object of ours that a later revision takes out of use."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    modality: str
+
+
+class Verification(Frozen):
+    """The authenticated person who verified the names of a result, for whom, and when. Never a patient."""
+
+    person: Annotated[str, Field(min_length=1, max_length=64)]
+    organisation: Annotated[str, Field(min_length=1, max_length=64)]
+    at: datetime
+
+
 class Origin(StrEnum):
     """Who ran the pipeline: a node (which keeps a record), or ``numbering run`` (which consults none)."""
 
@@ -194,7 +210,8 @@ class NumberingResult(Frozen):
     """One stored outcome of one pipeline on one series. ``created_at`` dates every object encoded from it.
 
     ``settings`` are the ones that matter to the answer (thresholds), as text. ``revision`` starts at 1; a changed
-    answer names the UID of the SR it supersedes in ``predecessor_sr_uid``.
+    answer names the UID of the SR it supersedes in ``predecessor_sr_uid`` and takes the objects of that revision out of
+    use (``retires``). ``verified`` is None unless a person verified every name.
     """
 
     study_instance_uid: str
@@ -210,6 +227,8 @@ class NumberingResult(Frozen):
     origin: Origin
     revision: Annotated[int, Field(ge=1)] = 1
     predecessor_sr_uid: str | None = None
+    retires: tuple[RetiredObject, ...] = ()
+    verified: Verification | None = None
     created_at: datetime
 
     def identity(self) -> tuple[str, ...]:

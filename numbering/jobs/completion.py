@@ -22,6 +22,7 @@ from numbering.jobs.models import InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.parts import OBJECT_PARTS, Part, fault_part, incomplete_part, parts
 from numbering.jobs.priors import want_priors
+from numbering.jobs.series_filing import file_series, note_change
 from numbering.jobs.states import State, checked
 from numbering.jobs.store import reading, writing
 from numbering.jobs.tally import CERTAIN, Source, Tally, count, incomplete
@@ -114,12 +115,16 @@ def _complete(node: Node, study_uid: str, series_uid: str, tally: Tally, reason:
 
 def _stand(node: Node, study_uid: str, series_uid: str, outcome: _Outcome) -> None:
     """Let this outcome stand for the series from now on."""
+    here = _images(node, study_uid, series_uid)
+    file_series(node, study_uid, series_uid, [node.path(row.path) for row in here.values()])
     with writing(node.engine) as session:
         session.get_one(SeriesRow, (study_uid, series_uid), with_for_update=True).move(State.COMPLETE)
         current = {job.part: job for job in session.scalars(_current(study_uid, series_uid))}
         news = [part for part in outcome.parts if _is_news(part, current.get(part.name))]
         for part in news:
             _add(session, part, current.get(part.name))
+        if news:
+            note_change(session, study_uid)
         if any(part.job.state == State.QUEUED for part in news):
             want_priors(session, node.settings, study_uid)
         gone = current.keys() - {part.name for part in outcome.parts} if outcome.others_end else set()

@@ -36,11 +36,15 @@ class RecordRow(Base):
 
 
 class IdentityRow(Base):
-    """An identifier of a patient, as a pseudonym, and the record that it belongs to now. Merged ones share a record."""
+    """An identifier of a patient, as a pseudonym, and the record that it belongs to now. Merged ones share a record.
+
+    ``pseudonym`` is of the patient's ID with its issuer, ``id_alone`` without: for questions that name no issuer.
+    """
 
     __tablename__ = "identities"
 
     pseudonym: Mapped[str] = mapped_column(PSEUDONYM, primary_key=True)
+    id_alone: Mapped[str | None] = mapped_column(PSEUDONYM, index=True)
     record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), index=True)
 
 

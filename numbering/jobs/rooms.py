@@ -53,6 +53,7 @@ def assemble_forever(settings: Settings, stopping: threading.Event | None = None
 def _assemble(settings: Settings, stopping: threading.Event) -> None:
     from numbering.jobs.assemble import take_announcements, take_arrivals
     from numbering.jobs.completion import complete_series
+    from numbering.jobs.identities import file_known_studies
     from numbering.jobs.node import Node
     from numbering.jobs.prior_room import PriorRoom
     from numbering.jobs.retention import Retention
@@ -67,9 +68,11 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
     retention = Retention(node)
     notices = Housekeeping(node.engine, settings.webhooks)
     swept = -settings.sweep_seconds
-    down = False
+    down = filed = False
     while not stopping.wait(min(ASSEMBLE_SECONDS, settings.sweep_seconds)):
         try:
+            if not filed:
+                filed = file_known_studies(node) >= 0
             take_arrivals(node)
             take_announcements(node)
             if complete_series(node):

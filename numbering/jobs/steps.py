@@ -10,6 +10,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 
+from sqlalchemy import select
+
 from numbering import infer
 from numbering.audit import trail
 from numbering.dicom.objects.encode import Written, encode, write_objects
@@ -24,10 +26,14 @@ from numbering.jobs.claims import (
     let_go,
     reason_of,
 )
+from numbering.jobs.concluding import conclude_study
 from numbering.jobs.deliveries import deliveries_of
+from numbering.jobs.filing import objects_to_retire
+from numbering.jobs.identities import file_study
 from numbering.jobs.models import Job, ObjectRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.priors import deliveries_wanted
+from numbering.jobs.series_filing import note_change
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.logs import bind, logger
@@ -52,7 +58,18 @@ def number_job(node: Node, job_id: str) -> None:
 
 
 def encode_job(node: Node, job_id: str) -> None:
-    """Write the objects of a stored result and queue their delivery."""
+    """Write the objects of a stored result and queue their delivery, under the names of the patient's record.
+
+    The conclusion comes first, also where a crash left it undone; of a job that it superseded its successor is encoded.
+    """
+    with reading(node.engine) as session:
+        study_uid = session.scalar(select(Job.study_uid).where(Job.id == job_id))
+    made = conclude_study(node.engine, study_uid) if study_uid else []
+    for each in made:
+        if each.instead_of == job_id:
+            job_id = each.job_id
+        else:
+            node.bell.encode(each.job_id)
     claim = claim_job(node.engine, job_id, State.INFERRED, node.settings.lease_seconds)
     if claim is None:
         return
@@ -95,7 +112,9 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         revision, predecessor, name = job.revision, job.predecessor_sr_uid, job.pipeline or ""
         quality = (f"series incomplete: {job.found} of {job.expected}",) if job.expected is not None else ()
         assignment = _assignment(node, job)
+        retires = objects_to_retire(session, job)
     images = assignment.series.images
+    file_study(node, assignment.series.study_instance_uid, images[0].path)
     trail(node.settings).accessed(assignment.series.study_instance_uid, Counter(each.sop_class_uid for each in images))
     result = infer.number(
         assignment,
@@ -105,7 +124,7 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         revision=revision,
         predecessor_sr_uid=predecessor,
         quality=quality,
-    )
+    ).model_copy(update={"retires": retires})
     with writing(node.engine) as session:
         job = held_job(session, claim)
         job.result = result.model_dump_json()
@@ -115,6 +134,7 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         let_go(job)
         job.attempts = 0  # of the next step
         job.move(State.INFERRED)
+        note_change(session, job.study_uid)
 
 
 def _assignment(node: Node, job: Job) -> Assignment:

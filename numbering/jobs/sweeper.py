@@ -14,6 +14,7 @@ from numbering.jobs.app import ENCODE_QUEUE
 from numbering.jobs.claims import abandoned, give_up, wait_again
 from numbering.jobs.clock import bring_back_from_the_future
 from numbering.jobs.commitments import take_answers
+from numbering.jobs.concluding import conclude_due
 from numbering.jobs.deliveries import take_back as take_back_deliveries
 from numbering.jobs.models import Job, now
 from numbering.jobs.node import Node
@@ -35,11 +36,14 @@ Ring = Callable[[], bool]
 
 
 def sweep(node: Node) -> None:
-    """Once over all rows: claims whose holder is gone, held series whose time is over, work nobody was told of."""
+    """Once over all rows: claims whose holder is gone, held series whose time is over, conclusions that are due, work
+    nobody was told of.
+    """
     bring_back_from_the_future(node)
     take_back(node)
     take_answers(node)
     release_held(node)
+    conclude_due(node.engine)
     ring(node)
 
 

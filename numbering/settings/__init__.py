@@ -16,6 +16,7 @@ from numbering.settings.checking import Checking
 from numbering.settings.delivering import Delivering
 from numbering.settings.priors import Priors
 from numbering.settings.receiving import Completion, Receiving
+from numbering.settings.recording import Recording
 from numbering.settings.telling import Telling
 from numbering.settings.web import Web
 from numbering.settings.working import Working
@@ -26,7 +27,7 @@ def default_data() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "numbering"
 
 
-class Settings(Telling, Working, Checking, Priors, Web, Delivering, Completion, Receiving, BaseSettings):
+class Settings(Telling, Working, Recording, Checking, Priors, Web, Delivering, Completion, Receiving, BaseSettings):
     """All settings of a node. Sources, strongest first: command line, environment, TOML file, defaults.
 
     Each group has a module of its own beside this one. A secret is never a value here, only the path of its file.

@@ -17,6 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.objects.presentation import presentations
 from numbering.dicom.objects.report import report
+from numbering.dicom.objects.retirement import retirement
 from numbering.durable import sync_folder
 from numbering.result import NumberingResult
 from numbering.uids import IMPLEMENTATION_CLASS_UID, checked_uid
@@ -26,7 +27,7 @@ IMPLEMENTATION_VERSION_NAME = "NUMBERING"
 
 @dataclass(frozen=True)
 class Written:
-    """An object of ours on disk; `kind` is its modality, ``SR`` or ``PR``."""
+    """An object of ours on disk; `kind` is its modality, ``SR``, ``PR`` or ``KO``."""
 
     path: Path
     sop_class_uid: str
@@ -39,13 +40,14 @@ class DifferentBytesError(RuntimeError):
 
 
 def encode(result: NumberingResult, sources: Mapping[str, Path]) -> list[Dataset]:
-    """The SR and the presentation states of a numbered or abstained result, the SR first.
+    """The SR and the presentation states of a numbered or abstained result, the SR first; at the end the key object
+    selection that takes an earlier revision out of use.
 
     `sources` gives the file of each of the result's source images by SOP Instance UID; ``LookupError`` names one that
     is missing, ``ValueError`` a file that holds another image.
     """
     headers = {source.sop_instance_uid: source_header(source.sop_instance_uid, sources) for source in result.sources}
-    return [report(result, headers), *presentations(result, headers)]
+    return [report(result, headers), *presentations(result, headers), *retirement(result, headers)]
 
 
 def object_bytes(dataset: Dataset) -> bytes:

@@ -9,7 +9,7 @@ from pydicom.sr.coding import Code
 
 from numbering.dicom.objects import codes, content
 from numbering.dicom.objects.content import CONTAINS
-from numbering.dicom.objects.header import NOTICE
+from numbering.dicom.objects.header import notice
 from numbering.dicom.objects.measured import not_given
 from numbering.result import NumberingResult, Status
 
@@ -34,4 +34,4 @@ def evaluations(result: NumberingResult) -> Iterator[Dataset]:
     yield from not_given(result)
     quality = Code("111052", "DCM", "Quality Finding")
     yield from (content.text(CONTAINS, quality, finding) for finding in findings.quality)
-    yield content.text(CONTAINS, codes.AI_STATUS, NOTICE)
+    yield content.text(CONTAINS, codes.AI_STATUS, notice(result))

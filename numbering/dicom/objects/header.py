@@ -26,7 +26,8 @@ config.settings.reading_validation_mode = config.IGNORE
 config.settings.writing_validation_mode = config.IGNORE
 
 NOTICE = "AI result, not verified. Research use only."
-"""In every object that we write."""
+"""In every object that we write, unless a person verified it."""
+VERIFIED_NOTICE = "Named by a person and verified. Research use only."
 
 PATIENT_AND_STUDY_TYPE_2 = (
     "PatientName",
@@ -53,7 +54,7 @@ PATIENT_AND_STUDY_TYPE_3 = (
 )
 """Copied where the source has them."""
 
-SERIES_NUMBERS = {"SR": 9001, "PR": 9002}
+SERIES_NUMBERS = {"SR": 9001, "PR": 9002, "KO": 9004}
 """High, so that our series come after the acquisitions in a viewer's list."""
 
 
@@ -88,6 +89,16 @@ def series_uid(sr_uid: str, modality: str) -> str:
     return derived_uid((sr_uid,), f"{modality} series")
 
 
+def notice(result: NumberingResult) -> str:
+    """What every object of this result says of its standing."""
+    return VERIFIED_NOTICE if result.verified else NOTICE
+
+
+def standing(result: NumberingResult) -> str:
+    """The same in two words."""
+    return "verified" if result.verified else "AI, unverified"
+
+
 def description(result: NumberingResult) -> str:
     """Series Description: ``numbering: L5 (AI, unverified)``."""
     findings = result.findings
@@ -96,7 +107,7 @@ def description(result: NumberingResult) -> str:
         what = "no numbering given"
     else:
         what = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
-    return f"numbering: {what} (AI, unverified)"
+    return f"numbering: {what} ({standing(result)})"
 
 
 def local_time(result: NumberingResult, source: Dataset) -> datetime:
@@ -162,7 +173,7 @@ def _equip(ds: Dataset, result: NumberingResult, source: Dataset) -> None:
         item.SoftwareVersions = [result.software_version, f"{result.model.name} {result.model.version}"[:64]]
     contribution.PurposeOfReferenceCodeSequence = coded(Code("109102", "DCM", "Processing Equipment"))
     contribution.ContributionDateTime = local_time(result, source).strftime("%Y%m%d%H%M%S.%f")
-    contribution.ContributionDescription = f"Numbering of vertebrae. {NOTICE}"
+    contribution.ContributionDescription = f"Numbering of vertebrae. {notice(result)}"
     ds.ContributingEquipmentSequence = Sequence([contribution])
 
 

@@ -15,7 +15,7 @@ from numbering.dicom.objects.content import HAS_CONCEPT_MOD
 from numbering.dicom.objects.context import image_library, language, observer, procedure
 from numbering.dicom.objects.evaluations import evaluations
 from numbering.dicom.objects.groups import groups
-from numbering.dicom.objects.header import NOTICE, begin, local_time, settle_character_set
+from numbering.dicom.objects.header import begin, local, local_time, notice, settle_character_set
 from numbering.dicom.objects.references import Sources, evidence, predecessor
 from numbering.result import NumberingResult
 
@@ -32,9 +32,8 @@ def report(result: NumberingResult, sources: Sources) -> Dataset:
     when = local_time(result, first)
     ds.ContentDate, ds.ContentTime = when.strftime("%Y%m%d"), when.strftime("%H%M%S.%f")
     ds.CompletionFlag = "COMPLETE"
-    ds.CompletionFlagDescription = NOTICE
-    ds.VerificationFlag = "UNVERIFIED"
-    ds.PreliminaryFlag = "PRELIMINARY"
+    ds.CompletionFlagDescription = notice(result)
+    _verify(ds, result, first)
     ds.ReferencedPerformedProcedureStepSequence = Sequence()
     ds.PerformedProcedureCodeSequence = Sequence()
     ds.CurrentRequestedProcedureEvidenceSequence = evidence(result, sources)
@@ -44,6 +43,20 @@ def report(result: NumberingResult, sources: Sources) -> Dataset:
     ds.update(_root(result, sources))
     settle_character_set(ds, first)
     return ds
+
+
+def _verify(ds: Dataset, result: NumberingResult, source: Dataset) -> None:
+    """Verified by a named person of a named organisation, or not at all (PS3.3 C.17.2)."""
+    verified = result.verified
+    ds.VerificationFlag = "VERIFIED" if verified else "UNVERIFIED"
+    ds.PreliminaryFlag = "FINAL" if verified else "PRELIMINARY"
+    if verified:
+        observer = Dataset()
+        observer.VerifyingOrganization = verified.organisation
+        observer.VerificationDateTime = local(verified.at, source).strftime("%Y%m%d%H%M%S.%f%z")
+        observer.VerifyingObserverName = verified.person
+        observer.VerifyingObserverIdentificationCodeSequence = Sequence()
+        ds.VerifyingObserverSequence = Sequence([observer])
 
 
 def _root(result: NumberingResult, sources: Sources) -> Dataset:

@@ -46,11 +46,13 @@ def _records() -> None:
     op.create_table(
         "identities",
         sa.Column("pseudonym", sa.String(length=40), nullable=False),
+        sa.Column("id_alone", sa.String(length=40), nullable=True),
         sa.Column("record_id", sa.String(length=36), nullable=False),
         sa.ForeignKeyConstraint(["record_id"], ["records.id"]),
         sa.PrimaryKeyConstraint("pseudonym"),
     )
     op.create_index(op.f("ix_identities_record_id"), "identities", ["record_id"], unique=False)
+    op.create_index(op.f("ix_identities_id_alone"), "identities", ["id_alone"], unique=False)
     op.create_table(
         "record_merges",
         sa.Column("id", sa.String(length=36), nullable=False),
