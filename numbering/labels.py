@@ -1,4 +1,4 @@
-"""Where words stand on an image: names right of their structures, values of angles on the other side of the spine.
+"""Where words stand on an image: names on one side of their structures, values of angles on the other.
 
 Pure geometry in image coordinates; presentation states and pictures place their words alike.
 """
@@ -21,6 +21,9 @@ CHARACTER_WIDTH = 0.62
 LEAST_SHRINK = 0.6
 """A name is made smaller to fit beside its structure or between others, but not below this share of its size."""
 
+GAP = 0.5
+"""Distance of a name from its structure, in heights of its box."""
+
 LINE_SPACING = 1.15
 """Distance of two names, one above the other, in heights of their boxes."""
 
@@ -39,7 +42,8 @@ def labels(marks: Sequence[Mark], angles: Sequence[AngleMark], rows: int, column
     """The labels of what is marked on one image or frame, in the order of marks and angles; no angle hides a name."""
     full = NAME_HEIGHT * max(rows, columns)
     height = _fitting(marks, full)
-    placed = [_beside(mark, height, rows, columns) for mark in marks]
+    side = _side(marks, height, columns)
+    placed = [_beside(mark, side, height, columns) for mark in marks]
     for angle in angles:
         placed.append(_opposite(angle, marks, placed, height, rows, columns))
     return placed
@@ -52,40 +56,75 @@ def _fitting(marks: Sequence[Mark], full: float) -> float:
     return min(full, max(LEAST_SHRINK * full, nearest / LINE_SPACING))
 
 
-def _beside(mark: Mark, height: float, rows: int, columns: int) -> Label:
-    """Right of the structure and level with its middle, so that text begins at it; left where the image ends too soon;
-    above (or below) where a structure leaves no room on either side.
-    """
+def _side(marks: Sequence[Mark], height: float, columns: int) -> str | None:
+    """The side where all names fit: right if they do, else left; None when each has to look for itself."""
+    for least in (1.0, LEAST_SHRINK):
+        for side in ("LEFT", "RIGHT"):  # text right of a structure is justified to the left
+            if all(_room(mark, side, height, columns) >= least * _width(mark.name, height) for mark in marks):
+                return side
+    return None
+
+
+def _room(mark: Mark, side: str, height: float, columns: int) -> float:
+    return (columns - mark.box[2] if side == "LEFT" else mark.box[0]) - GAP * height
+
+
+def _width(words: str, height: float) -> float:
+    return CHARACTER_WIDTH * height * len(words)
+
+
+def _beside(mark: Mark, side: str | None, height: float, columns: int) -> Label:
+    """Level with the structure's middle, on the side where all names stand, else where there is more room; above (or
+    below) where a structure leaves no room on either side."""
     x0, y0, x1, y1 = mark.box
-    middle = (y0 + y1) / 2
-    width, gap = CHARACTER_WIDTH * height * len(mark.name), 0.5 * height
-    right, left = columns - x1 - gap, x0 - gap
-    if max(right, left) < LEAST_SHRINK * width:
+    middle, gap, width = (y0 + y1) / 2, GAP * height, _width(mark.name, height)
+    side = side or max(("LEFT", "RIGHT"), key=lambda one: _room(mark, one, height, columns))
+    room = _room(mark, side, height, columns)
+    if room < LEAST_SHRINK * width:
         start = max(0.0, min(x0, columns - width))
         top = y0 - gap - height if y0 - gap - height >= 0 else y1 + gap
         return Label(mark.name, (start, top, start + width, top + height), ((x0 + x1) / 2, y0), "LEFT")
-    room = right if right >= LEAST_SHRINK * width else left
     shrink = min(1.0, room / width)
     width, half = width * shrink, height * shrink / 2
-    if room == right:
-        return Label(mark.name, (x1 + gap, middle - half, x1 + gap + width, middle + half), (x1, middle), "LEFT")
-    return Label(mark.name, (x0 - gap - width, middle - half, x0 - gap, middle + half), (x0, middle), "RIGHT")
+    if side == "LEFT":
+        return Label(mark.name, (x1 + gap, middle - half, x1 + gap + width, middle + half), (x1, middle), side)
+    return Label(mark.name, (x0 - gap - width, middle - half, x0 - gap, middle + half), (x0, middle), side)
 
 
 def _opposite(
     angle: AngleMark, marks: Sequence[Mark], placed: Sequence[Label], height: float, rows: int, columns: int
 ) -> Label:
-    """Left of everything that is marked, level with the middle of its lines, moved until it hides no other words."""
+    """Level with the middle of its lines, on the side where no names stand if that has room, else beyond the names;
+    moved until it hides no other words."""
     points = [point for line in angle.lines for point in line]
     middle = sum(y for _, y in points) / len(points)
-    end = min([*(x for x, _ in points), *(mark.box[0] for mark in marks)]) - 0.5 * height
-    natural = CHARACTER_WIDTH * height * len(angle.words)
-    end = max(end, LEAST_SHRINK * natural)
-    shrink = min(1.0, end / natural)
+    natural, gap = _width(angle.words, height), GAP * height
+    first = min([*(x for x, _ in points), *(mark.box[0] for mark in marks)]) - gap
+    last = max([*(x for x, _ in points), *(mark.box[2] for mark in marks)]) + gap
+    free = {"RIGHT": first, "LEFT": columns - last}
+    names = placed[0].justification if marks else "LEFT"
+    side = "RIGHT" if names == "LEFT" else "LEFT"
+    if free[side] < LEAST_SHRINK * natural:
+        side = max(free, key=lambda one: free[one])
+    shrink = min(1.0, max(free[side] / natural, LEAST_SHRINK))
     width, tall = natural * shrink, height * shrink
+    start = max(0.0, min(first - width if side == "RIGHT" else last, columns - width))
     taken = [label.box for label in placed]
-    top = _free(middle - tall / 2, (end - width, end), tall, taken, rows)
-    return Label(angle.words, (end - width, top, end, top + tall), (min(x for x, _ in points), middle), "RIGHT")
+    if side == names:
+        beyond = [box for box in taken if box[0] < start + width and start < box[2]]
+        start = _beyond(start, width, side, beyond, columns)
+    top = _free(middle - tall / 2, (start, start + width), tall, taken, rows)
+    anchor = ((min if side == "RIGHT" else max)(x for x, _ in points), middle)
+    return Label(angle.words, (start, top, start + width, top + tall), anchor, side)
+
+
+def _beyond(start: float, width: float, side: str, names: Sequence[Box], columns: int) -> float:
+    """``start`` moved away from the spine, past the names, as far as the image reaches."""
+    if not names:
+        return start
+    if side == "RIGHT":
+        return max(0.0, min(box[0] for box in names) - width)
+    return min(columns - width, max(box[2] for box in names))
 
 
 def _free(top: float, across: tuple[float, float], tall: float, taken: Sequence[Box], rows: int) -> float:

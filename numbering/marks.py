@@ -15,6 +15,10 @@ DRAWN = {"lumbar-lordosis": "lordosis", "sacral-slope": "sacral slope"}
 """Measurements whose lines are drawn, by the beginning of their name, and what they are called beside the spine. The
 others would hide the image; they are in the report."""
 
+OVERHANG = 0.4
+"""How far the line through an endplate is drawn beyond its ends, as a share of its length: within an outline nobody
+would see it."""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -29,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class AngleMark:
-    """What is drawn for one angle: the lines it was taken from, and its value in words."""
+    """What is drawn for one angle: the lines through what it was taken from, and its value in words."""
 
     frame: int | None
     lines: tuple[Line, ...]
@@ -61,10 +65,16 @@ def marks_on(findings: Findings, sop_instance_uid: str) -> list[Mark]:
 def angles_on(findings: Findings, sop_instance_uid: str) -> list[AngleMark]:
     """The angles measured on this image whose lines are drawn."""
     return [
-        AngleMark(found.frame, found.lines, words)
+        AngleMark(found.frame, tuple(_extended(line) for line in found.lines), words)
         for found in findings.measurements
         if found.sop_instance_uid == sop_instance_uid and found.lines and (words := _words(found))
     ]
+
+
+def _extended(line: Line) -> Line:
+    (x0, y0), (x1, y1) = line
+    dx, dy = OVERHANG * (x1 - x0), OVERHANG * (y1 - y0)
+    return (x0 - dx, y0 - dy), (x1 + dx, y1 + dy)
 
 
 def _name(vertebra: Vertebra, presumed: str) -> str:

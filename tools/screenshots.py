@@ -76,9 +76,22 @@ def _points(graphic: Dataset) -> list[tuple[float, float]]:
     return [(x - 0.5, y - 0.5) for x, y in zip(values[0::2], values[1::2], strict=True)]
 
 
-def _where(text: Dataset) -> tuple[float, float]:
-    place = text.get("BoundingBoxTopLeftHandCorner") or text.AnchorPoint
-    return float(place[0]) - 0.5, float(place[1]) - 0.5
+def _box(text: Dataset, size: tuple[int, int]) -> list[float]:
+    """Left, top, right, bottom of a text's box in pixel centres; ``DISPLAY`` units are shares of what is displayed."""
+    corners = [*text.BoundingBoxTopLeftHandCorner, *text.BoundingBoxBottomRightHandCorner]
+    if text.BoundingBoxAnnotationUnits == "DISPLAY":
+        return [float(value) * side for value, side in zip(corners, [*size, *size], strict=True)]
+    return [float(value) - 0.5 for value in corners]
+
+
+def _write(draw: ImageDraw.ImageDraw, text: Dataset, size: tuple[int, int]) -> None:
+    """The text as tall as its box, at the side that it is justified to."""
+    left, top, right, bottom = _box(text, size)
+    font = ImageFont.load_default(size=max(8.0, 0.9 * (bottom - top)))
+    place, anchor = (
+        ((right, top), "ra") if text.BoundingBoxTextHorizontalJustification == "RIGHT" else ((left, top), "la")
+    )
+    draw.text(place, text.UnformattedTextValue, fill=OVERLAY_COLOUR, font=font, anchor=anchor)
 
 
 def under_state(film: Path, state: Path) -> Image.Image:
@@ -86,12 +99,11 @@ def under_state(film: Path, state: Path) -> Image.Image:
     picture = Image.fromarray(greys(film, state)).convert("RGB")
     draw = ImageDraw.Draw(picture)
     width = max(1, picture.width // 400)
-    font = ImageFont.load_default(size=max(12, picture.width // 36))
     for annotation in pydicom.dcmread(state).get("GraphicAnnotationSequence", []):
         for graphic in annotation.get("GraphicObjectSequence", []):
             draw.line(_points(graphic), fill=OVERLAY_COLOUR, width=width)
         for text in annotation.get("TextObjectSequence", []):
-            draw.text(_where(text), text.UnformattedTextValue, fill=OVERLAY_COLOUR, font=font)
+            _write(draw, text, picture.size)
     return picture
 
 
