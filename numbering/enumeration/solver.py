@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from numbering.anatomy import Level, Variant
 from numbering.enumeration.evidence import Evidence
 from numbering.enumeration.forward_backward import SUM, Recursion, Sums
-from numbering.enumeration.graph import LEVELS
+from numbering.enumeration.graph import COLUMN, LEVELS
 from numbering.enumeration.model import SpineModel
 from numbering.enumeration.paths import NONE, best_different_path, best_path, log_weight
 from numbering.enumeration.trellis import Array, Static, Trellis
@@ -92,6 +92,16 @@ class Solver:
         """Log of the summed weight of all paths."""
         trellis = Trellis.of(self.static, _sorted(evidence, evidence.head_to_foot()))
         return self.recursion.log_total(trellis, self.recursion.forward(trellis)[SUM])
+
+    def probability(self, evidence: Evidence, levels: Names) -> float:
+        """That all of ``levels``, one for each candidate in the order in which they came, holds."""
+        order = evidence.head_to_foot()
+        trellis = Trellis.of(self.static, _sorted(evidence, order))
+        columns = np.array([NONE if level is None else COLUMN[level] for level in levels], dtype=np.intp)[order]
+        if not np.isin(columns[columns != NONE], self.static.graph.level).all():
+            return 0.0
+        total = self.recursion.log_total(trellis, self.recursion.forward(trellis)[SUM])
+        return self._probability(trellis, columns, total)
 
     def _columns(self, path: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.where(path == NONE, NONE, self.static.graph.level[path])

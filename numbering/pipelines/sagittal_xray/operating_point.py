@@ -10,7 +10,7 @@ class OperatingPoint:
     """What besides the weights decides an answer."""
 
     answer: float = 0.85
-    """Least mean probability of the names; below it the film is not numbered."""
+    """Least probability of every name; where one has less the film is not numbered."""
     seek: float = 0.05
     """Least probability that a level is in view for step II to look for it."""
     body: float = 0.5

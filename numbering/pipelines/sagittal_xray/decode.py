@@ -1,0 +1,243 @@
+"""From bodies on a film to names: one joint decision over all of them, by the solver.
+
+The networks say at which *position* a body stands (`levels.channels`): counted up from the sacrum where that is in
+view, else from the last rib, else down from the dens. What that position is called depends on the spine's variant, so
+each variant is solved with its own names and the answers are weighed against each other by prevalence and by how well
+each explains what was seen: positions, ribs, distances.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbering.anatomy import Level, Variant
+from numbering.enumeration import LEVELS, PREVALENCE, Evidence, Numbering, Solver, SpineModel
+from numbering.enumeration.model import SPACING_MM
+from numbering.pipelines.sagittal_xray.bodies import Body, distances
+from numbering.pipelines.sagittal_xray.levels import LAST_RIB, LEVELS24, LOWEST_PRESACRAL, SACRUM
+from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
+from numbering.pipelines.sagittal_xray.read import Reading
+
+Array = NDArray[np.float64]
+Names = tuple[Level | None, ...]
+
+NEXT_TO = 0.03
+"""Probability that a body is seen at the position next to its own, to either side …"""
+ELSEWHERE = 1e-4
+"""… and at any other one."""
+REACH = 0.4
+"""How far from a body step I's place of a level may lie, as a share of the body's height (a standard deviation)."""
+STRAY = 0.01
+"""How much of what is seen at a body belongs to no channel."""
+MOST_LOG_ODDS = 6.0
+"""That a body is one, at most."""
+PRESENCE_WEIGHT = 0.5
+"""How much step I's word that a level is in view adds to step II's that a crop shows a body."""
+SPACING_WEIGHT = 0.5
+"""How much distances count: step I's names have seen them already, and the patient's size is taken from those."""
+UNLIKELY = 1e-3
+"""Variants below this share are not numbered."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Names of a reading's bodies; ``numbering`` as the solver gives it, ``variants`` what the spine may be.
+
+    ``counted`` says from where the networks' positions were counted: ``sacrum``, ``last rib`` or ``dens``.
+    """
+
+    numbering: Numbering
+    variants: Mapping[Variant, float]
+    counted: str
+
+    @property
+    def variant(self) -> Variant:
+        """The likeliest variant."""
+        return max(self.variants, key=lambda variant: self.variants[variant])
+
+
+class Decoder:
+    """The solvers, one for each variant; what depends on them alone is worked out once."""
+
+    def __init__(self, point: OperatingPoint, prevalence: Mapping[Variant, float] = PREVALENCE) -> None:
+        self.point, self.prevalence = point, prevalence
+        self.solvers = {
+            variant: Solver(SpineModel(variants={variant: 1.0}, spacing_weight=SPACING_WEIGHT))
+            for variant in prevalence
+        }
+
+    def decode(self, reading: Reading) -> Decoded:
+        """Name the bodies of a reading."""
+        bodies, counted = reading.bodies, counted_from(reading)
+        common = evidence_of_position(reading)
+        evidence = {
+            variant: _evidence(bodies, common, _channels(variant, counted), self.point, _positions(reading))
+            for variant in self.solvers
+        }
+        shares = self._shares(evidence)
+        likely = {variant: share for variant, share in shares.items() if share >= UNLIKELY}
+        answers = {variant: self.solvers[variant].number(evidence[variant]) for variant in likely}
+        weights = self._weights(answers, likely, evidence)
+        return Decoded(_numbering(answers, likely, weights), shares, counted)
+
+    def _shares(self, evidence: Mapping[Variant, Evidence]) -> dict[Variant, float]:
+        logs = {
+            variant: np.log(self.prevalence[variant]) + solver.log_evidence(evidence[variant])
+            for variant, solver in self.solvers.items()
+        }
+        top = max(logs.values())
+        total = sum(np.exp(value - top) for value in logs.values())
+        return {variant: float(np.exp(value - top) / total) for variant, value in logs.items()}
+
+    def _weights(
+        self,
+        answers: Mapping[Variant, Numbering],
+        shares: Mapping[Variant, float],
+        evidence: Mapping[Variant, Evidence],
+    ) -> dict[Names, float]:
+        """The probability of every numbering that some variant thinks of, over all variants."""
+        every = dict.fromkeys(
+            names for answer in answers.values() for names in (answer.levels, answer.alternative) if names is not None
+        )
+        weights: dict[Names, float] = defaultdict(float)
+        for names in every:
+            for variant, share in shares.items():
+                weights[names] += share * self.solvers[variant].probability(evidence[variant], names)
+        return dict(weights)
+
+
+def counted_from(reading: Reading) -> str:
+    """From where the positions of this film's bodies are counted."""
+    presence = reading.presence >= 0.5
+    if presence[SACRUM]:
+        return "sacrum"
+    if presence[: LAST_RIB + 1].any() and presence[LAST_RIB + 1 : SACRUM].any():
+        return "last rib"
+    return "dens"
+
+
+def _channels(variant: Variant, counted: str) -> dict[Level, int]:
+    """The channel that each level of this spine is seen in, when positions are counted from there."""
+    levels = variant.levels()[1:]
+    last = levels.index(Level.S1) - 1
+    ribs = 5 + variant.thoracic
+    shift = {"sacrum": LOWEST_PRESACRAL - last, "last rib": LAST_RIB - ribs, "dens": 0}[counted]
+    channels = {level: place + shift for place, level in enumerate(levels[: last + 1])}
+    return {level: k for level, k in channels.items() if 0 <= k <= LOWEST_PRESACRAL} | {Level.S1: SACRUM}
+
+
+def evidence_of_position(reading: Reading) -> Array:
+    """Which positions what is seen at each body speaks for ``(n, 24)``, as shares."""
+    bodies = reading.bodies
+    if not bodies:
+        return np.zeros((0, len(LEVELS24)))
+    middles = np.array([body.centre for body in bodies])
+    reach = REACH * np.array([body.depth if body.sacral else float(np.mean(body.heights)) for body in bodies])
+    squared = ((middles[:, None] - reading.middles[None]) ** 2).sum(-1) / np.maximum(reach, 1e-6)[:, None] ** 2
+    shares = reading.presence * np.exp(-squared / 2) + STRAY / len(LEVELS24)
+    return np.asarray(shares / shares.sum(1, keepdims=True))
+
+
+def _evidence(
+    bodies: Sequence[Body],
+    position: Array,
+    channels: Mapping[Level, int],
+    point: OperatingPoint,
+    positions_mm: Array | None,
+) -> Evidence:
+    """Log-likelihoods of every level for every body, if the spine were of the variant that has these channels."""
+    table = np.full((len(bodies), len(LEVELS)), -np.inf)
+    spurious = np.zeros(len(bodies))
+    seen_at = position @ _confusion()  # (n, 24): how likely this was seen of a body that stands at each position
+    for row, body in enumerate(bodies):
+        real = _log_odds(body)
+        for column, level in enumerate(LEVELS):
+            if level in channels:
+                table[row, column] = (
+                    -np.logaddexp(0, -real)
+                    + point.channel_trust * np.log(seen_at[row, channels[level]])
+                    + _of_ribs(body, level, point.rib_trust)
+                )
+        spurious[row] = -np.logaddexp(0, real) + point.channel_trust * np.log(1 / len(LEVELS24)) + np.log(0.5)
+    return Evidence(table, spurious, positions_mm)
+
+
+def _confusion() -> Array:
+    """Probability ``(24, 24)`` of the position seen (row) given the one where the body stands (column)."""
+    count = len(LEVELS24)
+    table = np.full((count, count), ELSEWHERE) + np.eye(count) * (1 - 2 * NEXT_TO)
+    return np.asarray(table + NEXT_TO * (np.eye(count, k=1) + np.eye(count, k=-1)))
+
+
+def _log_odds(body: Body) -> float:
+    """That this is a body at all, from both steps."""
+    step_two, step_one = (_logit(value) for value in (body.body, body.presence))
+    return float(np.clip(step_two + PRESENCE_WEIGHT * step_one, -MOST_LOG_ODDS, MOST_LOG_ODDS))
+
+
+def _logit(probability: float) -> float:
+    share = min(max(probability, 1e-9), 1 - 1e-9)
+    return float(np.log(share / (1 - share)))
+
+
+def _of_ribs(body: Body, level: Level, most: float) -> float:
+    """Log-likelihood of the ribs seen at a body, if it were this level."""
+    odds = float(np.clip(_logit(body.rib), -most, most))
+    return -float(np.logaddexp(0, -odds if level.region == "T" else odds))
+
+
+def _positions(reading: Reading) -> Array | None:
+    """Along the spine in mm of a patient of usual size; None where nothing says how large a mm is.
+
+    What step I calls the bodies tells their usual distances; the film's own spacing would leave the magnification open.
+    """
+    bodies = reading.bodies
+    along = distances(bodies)
+    expected = [
+        (
+            float(along[i + 1] - along[i]),
+            sum(SPACING_MM[str(level)][0] for level in LEVELS24[one.channel : other.channel]),
+        )
+        for i, (one, other) in enumerate(pairwise(bodies))
+        if one.channel < other.channel
+    ]
+    if not expected:
+        return None
+    pixels = float(np.median([length / usual for length, usual in expected]))
+    return along / pixels if pixels > 0 else None
+
+
+def _numbering(
+    answers: Mapping[Variant, Numbering], shares: Mapping[Variant, float], weights: Mapping[Names, float]
+) -> Numbering:
+    """The likeliest numbering over all variants, and the likeliest that gives a named body another name."""
+    total = sum(shares.values())
+    marginals = np.asarray(sum(shares[v] / total * answers[v].marginals for v in answers))
+    best = max(weights, key=lambda names: weights[names])
+    others = [names for names in weights if _differs(best, names)]
+    other = max(others, key=lambda names: weights[names], default=None)
+    given = [
+        marginals[row, LEVELS.index(level)] if level else 1 - marginals[row].sum() for row, level in enumerate(best)
+    ]
+    return Numbering(
+        levels=best,
+        probabilities=tuple(float(np.clip(p, 0, 1)) for p in given),
+        probability=float(min(1.0, weights[best])),
+        alternative=other,
+        alternative_probability=float(min(1.0, weights[other])) if other else 0.0,
+        marginals=marginals,
+        variants=shares,
+        starts={},
+    )
+
+
+def _differs(names: Names, other: Names) -> bool:
+    """Whether ``other`` names every body that ``names`` does, at least one of them otherwise."""
+    both = [(one, two) for one, two in zip(names, other, strict=True) if one is not None]
+    return all(two is not None for _, two in both) and any(one is not two for one, two in both)
