@@ -111,8 +111,7 @@ def _opposite(
     start = max(0.0, min(first - width if side == "RIGHT" else last, columns - width))
     taken = [label.box for label in placed]
     if side == names:
-        beyond = [box for box in taken if box[0] < start + width and start < box[2]]
-        start = _beyond(start, width, side, beyond, columns)
+        start = _beyond(start, width, side, taken[: len(marks)], columns)
     top = _free(middle - tall / 2, (start, start + width), tall, taken, rows)
     anchor = ((min if side == "RIGHT" else max)(x for x, _ in points), middle)
     return Label(angle.words, (start, top, start + width, top + tall), anchor, side)
