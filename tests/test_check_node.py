@@ -54,6 +54,12 @@ def checked(house: House, image: str, planned: str = "L5", *, report: bool = Fal
     return check_level(house.node, asked, by=OR, report=report)
 
 
+def audited(house: House) -> list[str]:
+    """The messages of the audit journal."""
+    files = sorted(house.node.settings.audit.glob("*.jsonl"))
+    return [json.loads(line)["message"] for file in files for line in file.read_text().splitlines()]
+
+
 def test_a_presumed_name_at_the_mark_confirms_nothing(house: House) -> None:
     _, image = numbered_film(house)
     answer = checked(house, image).stored.check
@@ -218,16 +224,7 @@ def test_a_check_is_in_the_audit_trail_and_no_log_row_or_message_names_the_patie
 ) -> None:
     study, image = numbered_film(house)
     told = checked(house, image, patient=Patient(PATIENT_ID), report=True)
-    journal = "".join(path.read_text() for path in (house.node.settings.data / "audit").glob("*.jsonl*"))
-    journal += (
-        "".join(
-            path.read_text()
-            for path in (house.node.settings.data / "audit").rglob("*")
-            if path.is_file() and path.suffix not in (".jsonl",) and path.name != "key"
-        )
-        if not journal
-        else ""
-    )
+    journal = "\n".join(audited(house))
     assert "key or-2" in journal
     assert study in journal
     with house.node.engine.connect() as connection:

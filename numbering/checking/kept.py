@@ -14,12 +14,13 @@ from numbering.dicom.objects.encode import Written, source_header, write_objects
 from numbering.geometry import Point
 from numbering.levelcheck import Check, Whose
 from numbering.levelcheck.regions import regions
+from numbering.record import PatientRecord
 from numbering.uids import random_uid
 
 
-def keep_pictures(answered: Answered, file: FileOf, folder: Path, stem: str) -> list[Path]:
+def keep_pictures(check: Check, record: PatientRecord, file: FileOf, folder: Path, stem: str) -> list[Path]:
     """Write the key images as ``<stem>-1.png`` and so on, whole or not at all."""
-    pictures = key_images(answered, file)
+    pictures = key_images(check, record, file)
     if pictures:
         folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{stem}-{number}.png" for number in range(1, len(pictures) + 1)]
@@ -57,7 +58,7 @@ def keep_copies(answered: Answered, file: FileOf, folder: Path, *, report: bool)
     """
     uid = random_uid()
     folder.mkdir(parents=True, exist_ok=True)
-    written = [folder / f"{uid}.json", *keep_pictures(answered, file, folder, uid)]
+    written = [folder / f"{uid}.json", *keep_pictures(answered.check, answered.record, file, folder, uid)]
     kept = {"uid": uid, "check": answered.check.model_dump(mode="json"), "evidence": answered.evidence()}
     write_whole(written[0], json.dumps(kept, indent=2).encode())
     without = why_no_report(answered, file) if report else ""

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from numbering.checking.ask import Answered
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import read_series
 from numbering.errors import NumberingError
-from numbering.levelcheck import Verdict
+from numbering.levelcheck import Check, Verdict
 from numbering.levelcheck.answer import Found, Place
 from numbering.levelcheck.regions import Region, regions
-from numbering.pictures import DISCLAIMER
 from numbering.pipelines.films import window_to_grey
+from numbering.record import PatientRecord
 from numbering.study import Radiograph
 
 Colour = tuple[int, int, int]
@@ -37,25 +35,21 @@ FONT = 26
 FileOf = Callable[[str], Path | None]
 
 
-def key_images(answered: Answered, file: FileOf) -> list[bytes]:
-    """PNGs: the marked image, and one that shows the planned name where that is elsewhere. None for a missing file.
+def key_images(check: Check, record: PatientRecord, file: FileOf) -> list[bytes]:
+    """PNGs: the marked image, and one that shows the planned name where that is elsewhere. None for a missing file."""
+    frames = (_frame(where, file) for where in shown(check, record))
+    return [_png(_drawn(frame, check, record)) for frame in frames if frame is not None]
 
-    A mark on another patient's image is not drawn: two patients do not belong in one answer.
+
+def shown(check: Check, record: PatientRecord) -> list[tuple[str, int | None]]:
+    """The images and frames that are drawn.
+
+    A mark on another patient's image is not: two patients do not belong in one answer.
     """
-    return [_png(picture) for picture in _pictures(answered, file)]
-
-
-def _pictures(answered: Answered, file: FileOf) -> Iterator[Image.Image]:
-    check = answered.check
-    known = {image for entry in answered.record.series for image in entry.images}
-    drawn: set[tuple[str, int | None]] = set()
-    wanted = [check.mark.place] if check.mark else []
-    for place in [*wanted, *(one.place for one in check.known[:1])]:
-        where = place.sop_instance_uid, place.frame
-        frame = _frame(where, file) if where[0] in known and where not in drawn else None
-        if frame is not None:
-            drawn.add(where)
-            yield _drawn(frame, answered)
+    known = {image for entry in record.series for image in entry.images}
+    places = [*([check.mark.place] if check.mark else []), *(one.place for one in check.known[:1])]
+    wanted = dict.fromkeys((place.sop_instance_uid, place.frame) for place in places)
+    return [where for where in wanted if where[0] in known]
 
 
 def _frame(where: tuple[str, int | None], file: FileOf) -> Radiograph | None:
@@ -69,15 +63,14 @@ def _frame(where: tuple[str, int | None], file: FileOf) -> Radiograph | None:
         return None
 
 
-def _drawn(frame: Radiograph, answered: Answered) -> Image.Image:
+def _drawn(frame: Radiograph, check: Check, record: PatientRecord) -> Image.Image:
     grey = window_to_grey(frame.pixels)
     scale = LONG_SIDE / max(grey.shape)
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
     picture = Image.fromarray(grey).convert("RGB").resize(size, Image.Resampling.LANCZOS)
     pen = _Pen(picture, scale)
-    check = answered.check
     where = frame.sop_instance_uid, frame.frame
-    for region in _regions_on(where, answered):
+    for region in _regions_on(where, record):
         found = check.found is not None and _is(region, check.found, where)
         planned = any(_is(region, one, where) for one in check.known)
         if region.structure.is_disc and not (found or planned):
@@ -85,11 +78,11 @@ def _drawn(frame: Radiograph, answered: Answered) -> Image.Image:
         pen.outline(region, COLOURS[check.verdict] if found else WHITE if planned else GREY, 5 if found else 2)
     if check.mark is not None and (check.mark.place.sop_instance_uid, check.mark.place.frame) == where:
         pen.mark(check.mark.place, COLOURS[check.verdict])
-    return _with_words(picture, answered)
+    return _with_words(picture, check)
 
 
-def _regions_on(where: tuple[str, int | None], answered: Answered) -> Iterator[Region]:
-    for entry in answered.record.series:
+def _regions_on(where: tuple[str, int | None], record: PatientRecord) -> Iterator[Region]:
+    for entry in record.series:
         here = [one for one in entry.structures if (one.place.sop_instance_uid, one.place.frame) == where]
         yield from regions(here)
         named = {region.structure.name for region in regions(here)}
@@ -138,12 +131,11 @@ class _Pen:
         self._draw.text(at, text, fill=colour, font=self._font, anchor=anchor, stroke_width=3, stroke_fill=BLACK)
 
 
-def _with_words(picture: Image.Image, answered: Answered) -> Image.Image:
+def _with_words(picture: Image.Image, check: Check) -> Image.Image:
     """The picture below a band with verdict, plan and statement; nothing of the patient."""
-    check = answered.check
     font, large = ImageFont.load_default(size=FONT), ImageFont.load_default(size=2 * FONT)
     width = max(picture.width, LONG_SIDE // 2)
-    lines = _wrapped(check.statement, font, width - 30)
+    lines = _wrapped(check.statement.removeprefix(f"{check.verdict}. "), font, width - 30)
     line_height = round(1.35 * FONT)
     band = round(2.9 * FONT) + line_height * (len(lines) + 1) + FONT
     whole = Image.new("RGB", (width, picture.height + band), BLACK)
@@ -152,7 +144,7 @@ def _with_words(picture: Image.Image, answered: Answered) -> Image.Image:
     draw.text((15, 10), str(check.verdict), fill=COLOURS[check.verdict], font=large)
     planned = check.planned.name or "not understood"
     side = f", side {check.planned.side}" if check.planned.side else ""
-    for number, text in enumerate(chain([f"Planned: {planned}{side}. {DISCLAIMER}"], lines)):
+    for number, text in enumerate([f"Planned: {planned}{side}.", *lines]):
         draw.text((15, round(2.9 * FONT) + line_height * number), text, fill=WHITE, font=font)
     return whole
 

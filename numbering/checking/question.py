@@ -66,8 +66,8 @@ def side_of(text: str | None) -> Side | None:
 
 
 def uid_of(text: str, what: str) -> str:
-    """A UID that somebody typed; `Misused` when it is none."""
+    """A UID that somebody typed; `Misused` when it is none. What was typed is not repeated."""
     try:
         return checked_uid(text, what)
-    except InvalidUID as error:
-        raise Misused(str(error)) from None
+    except InvalidUID:
+        raise Misused(f"{what} is not named by a UID: expected at most 64 digits and dots (PS3.5 9.1)") from None

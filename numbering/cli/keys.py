@@ -17,7 +17,7 @@ keys_app = typer.Typer(help="Keys of the HTTP interface: who may send, read and 
 @keys_app.command("add", epilog="Example: numbering keys add ct-1 --may store")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who gets it: what log and audit trail call the key.")],
-    may: Annotated[str, typer.Option(help="Comma-separated: store, read, operate.")],
+    may: Annotated[str, typer.Option(help="Comma-separated: store, read, check, operate.")],
 ) -> None:
     """Make a key. It is printed once, and cannot be shown again."""
     try:

@@ -6,12 +6,15 @@ The report is an object like any other, of a job of its own, and goes where the 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from numbering.audit import Peer, trail
 from numbering.checking import Answered, ask
 from numbering.checking.gather import Asked, question_of
 from numbering.checking.kept import keep_pictures, outline_of, why_no_report, write_report
+from numbering.checking.key_images import FileOf
 from numbering.dicom.objects.check_report import CheckDocument
 from numbering.dicom.objects.encode import Written
 from numbering.jobs.checks import StoredCheck, file_check
@@ -21,12 +24,16 @@ from numbering.jobs.models import InstanceRow, Job, ObjectRow
 from numbering.jobs.node import Node
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
-from numbering.levelcheck import Whose
+from numbering.levelcheck import Check, Whose
 from numbering.logs import logger
+from numbering.record import PatientRecord
 from numbering.uids import checked_uid, random_uid
 
 PART = "level-check"
 """The part that the job of a report stands for; its series is the report's own."""
+
+Draw = Callable[[Check, PatientRecord, FileOf, Path, str], list[Path]]
+"""`keep_pictures`, or `numbering.checking.apart.draw_apart` where this process must not decode pixels."""
 
 log = logger(__name__)
 
@@ -40,14 +47,14 @@ class Told:
     why_no_report: str = ""
 
 
-def check_level(node: Node, asked: Asked, *, by: Peer, report: bool = False) -> Told:
-    """Check a plan at a mark, as ``by`` asks it.
+def check_level(node: Node, asked: Asked, *, by: Peer, report: bool = False, draw: Draw = keep_pictures) -> Told:
+    """Check a plan at a mark, as ``by`` asks it. ``draw`` writes the key images.
 
     `Misused` when the question makes no sense, `NoAnswer` when a worklist does not answer; neither is kept.
     """
     known = KnownRecords(node)
     answered = ask(question_of(asked, node.settings, known.file), known, node.settings.check_policy)
-    stored = _keep(node, answered, known, by)
+    stored = _keep(node, answered, known, by, draw)
     log.info("a level was checked", check=stored.uid, verdict=answered.check.verdict.value, why=answered.check.reason)
     if answered.whose is Whose.ANOTHER:
         log.warning("plan and mark of a level check are of two patients", check=stored.uid)
@@ -59,10 +66,10 @@ def check_level(node: Node, asked: Asked, *, by: Peer, report: bool = False) -> 
     return Told(stored=stored, report=_report(node, answered, stored, known).sop_instance_uid)
 
 
-def _keep(node: Node, answered: Answered, known: KnownRecords, by: Peer) -> StoredCheck:
+def _keep(node: Node, answered: Answered, known: KnownRecords, by: Peer, draw: Draw) -> StoredCheck:
     """Pictures first: what is filed names files that are there."""
     uid, study = random_uid(), _study(answered, known)
-    paths = keep_pictures(answered, known.file, node.settings.checks, uid)
+    paths = draw(answered.check, answered.record, known.file, node.settings.checks, uid)
     digests = {node.stored(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     stored = file_check(
         node.engine,

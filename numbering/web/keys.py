@@ -34,6 +34,8 @@ class Scope(StrEnum):
     """Send objects (STOW-RS)."""
     READ = "read"
     """Read jobs, destinations, models, metrics."""
+    CHECK = "check"
+    """Check levels against plans, and read checks with their key images."""
     OPERATE = "operate"
     """Restart what failed."""
 
