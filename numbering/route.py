@@ -66,8 +66,9 @@ class _Verdict:
 
     @property
     def key(self) -> tuple[object, ...]:
-        frontal = "frontal" if self.card else self.view
-        return self.status, frontal, self.card and self.card.name, self.reason and self.reason.code
+        # Films of several views that one pipeline takes (AP and PA) are numbered together
+        view = None if self.card else self.view
+        return self.status, view, self.card and self.card.name, self.reason and self.reason.code
 
 
 def route(series: Series) -> list[Assignment]:
@@ -107,12 +108,10 @@ def _judge_film(image: Image) -> _Verdict:
     if len(kinds) != 1:
         return _Verdict(Status.HELD, reason=_view_unknown(image, said))
     view = said[0][1].view
-    if view is View.LATERAL:
-        return _no_pipeline(image, view, f"a lateral film ({_names(said)})")
-    for card in CARDS:
-        if image.modality in card.modalities and view in card.views:
-            return _Verdict(Status.NUMBERED, view, card)
-    return _no_pipeline(image, view, f"modality {image.modality}, view {view}")
+    card = next((card for card in CARDS if image.modality in card.modalities and view in card.views), None)
+    if card is None:
+        return _no_pipeline(image, view, f"a {_kind(said[0][1])} film ({_names(said)}; modality {image.modality})")
+    return _Verdict(Status.NUMBERED, view, card)
 
 
 def _sources(image: Image) -> list[tuple[str, Projection]]:

@@ -8,6 +8,7 @@ import pytest
 
 from numbering.errors import ReasonCode
 from numbering.pipelines import card_named
+from numbering.pipelines.sagittal_xray.card import CARD as SAGITTAL_XRAY
 from numbering.result import Status
 from numbering.route import FOR_PRESENTATION, FOR_PROCESSING, Assignment, route
 from numbering.study import Image, Series, View
@@ -15,6 +16,11 @@ from numbering.views import Projection, Region, of_orientation, of_words, region
 from tests.films import SECRETS
 
 CR = "1.2.840.10008.5.1.4.1.1.1"
+
+
+@pytest.fixture
+def both_radiograph_pipelines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numbering.route.CARDS", (card_named("ap-xray"), SAGITTAL_XRAY))
 
 
 def image(uid: str = "1.2.3", **facts: object) -> Image:
@@ -115,10 +121,20 @@ def test_a_frontal_film_goes_to_the_ap_pipeline(facts: dict[str, object], view: 
     ],
     ids=str,
 )
-def test_a_lateral_film_has_no_pipeline_yet(facts: dict[str, object]) -> None:
-    assert refused(**facts) is ReasonCode.NO_PIPELINE_INSTALLED
-    assert judged(**facts).view is View.LATERAL
-    assert judged(**facts).status is Status.UNSUITABLE
+@pytest.mark.usefixtures("both_radiograph_pipelines")
+def test_a_lateral_film_goes_to_the_lateral_pipeline(facts: dict[str, object]) -> None:
+    assignment = judged(**facts)
+    assert (assignment.status, assignment.view, assignment.reason) == (Status.NUMBERED, View.LATERAL, None)
+    assert assignment.card is SAGITTAL_XRAY
+
+
+def test_a_view_that_no_installed_pipeline_takes_is_unsuitable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numbering.route.CARDS", (card_named("ap-xray"),))
+    assert refused(view_position="LL") is ReasonCode.NO_PIPELINE_INSTALLED
+    assignment = judged(view_position="LL")
+    assert (assignment.status, assignment.view) == (Status.UNSUITABLE, View.LATERAL)
+    assert assignment.reason is not None
+    assert "a lateral film (ViewPosition LL: lateral" in assignment.reason.text
 
 
 @pytest.mark.parametrize(
@@ -223,10 +239,12 @@ def test_what_no_pipeline_can_read_is_unsuitable(facts: dict[str, object], code:
     assert judged(**facts).status is Status.UNSUITABLE
 
 
+@pytest.mark.usefixtures("both_radiograph_pipelines")
 def test_frontal_and_lateral_films_of_one_series_part() -> None:
     films = [image("1.1", view_position="AP"), image("1.2", view_position="LL"), image("1.3", view_position="PA")]
     found = {tuple(member.sop_instance_uid for member in part.series.images): part for part in route(series(*films))}
-    assert {uids: part.to_number for uids, part in found.items()} == {("1.1", "1.3"): True, ("1.2",): False}
+    cards = {uids: part.card and part.card.name for uids, part in found.items()}
+    assert cards == {("1.1", "1.3"): "ap-xray", ("1.2",): "sagittal-xray"}
 
 
 def test_every_image_is_in_exactly_one_assignment() -> None:
