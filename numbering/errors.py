@@ -25,6 +25,7 @@ class ReasonCode(StrEnum):
     UNREADABLE_HEADER = "unreadable-header"
     NOT_ASKED_FOR = "not-asked-for"
     CONFLICTING_OBJECT = "conflicting-object"
+    CORRECTION_REFUSED = "correction-refused"
     # held: waits for information until its time-out
     VIEW_UNKNOWN = "view-unknown"
     SERIES_INCOMPLETE = "series-incomplete"

@@ -13,13 +13,12 @@ from sqlalchemy import select, text
 from numbering.jobs import steps
 from numbering.jobs.concluding import conclude_due
 from numbering.jobs.corrections import By, Said, corrections, file_corrections, withdraw
-from numbering.jobs.models import Job
 from numbering.jobs.record_models import RecordRow
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
-from numbering.jobs.sweeper import sweep
 from numbering.record.model import Place
 from tests.house import House, running_house
+from tests.records import jobs, names, numbered, objects, settle
 from tests.tools import complaints, dumped
 
 READER = By(source="rest", account="reading-room", person="Reader^Rita", organisation="Example Hospital")
@@ -32,45 +31,10 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
         yield house
 
 
-def numbered(house: House, **options: object) -> Path:
-    """A film that the node has numbered, objects and all."""
-    film = house.film(**options)
-    house.receive(film)
-    house.assemble()
-    house.work()
-    return film
-
-
-def settle(house: House) -> None:
-    """What the sweeper and the workers would do by themselves."""
-    sweep(house.node)
-    with reading(house.node.engine) as session:
-        waiting = session.scalars(select(Job.id).where(Job.state == State.INFERRED)).all()
-    for job_id in waiting:
-        steps.encode_job(house.node, job_id)
-
-
-def jobs(house: House) -> list[Job]:
-    with reading(house.node.engine) as session:
-        found = list(session.scalars(select(Job).order_by(Job.study_uid, Job.revision)))
-        for job in found:
-            _ = job.objects, job.images
-        session.expunge_all()
-    return found
-
-
 def middle(film: Path) -> Place:
     """Where the stub finds its L5."""
     header = dcmread(film, stop_before_pixels=True)
     return Place(sop_instance_uid=header.SOPInstanceUID, x=header.Columns * 0.5, y=header.Rows * 0.5)
-
-
-def objects(house: House, job: Job) -> dict[str, Path]:
-    return {row.kind: house.node.path(row.path) for row in job.objects}
-
-
-def names(job: Job) -> list[str]:
-    return [one["level"] for one in json.loads(job.result or "")["findings"]["vertebrae"]]
 
 
 def correct(house: House, film: Path, name: str, by: By = READER) -> str:

@@ -10,16 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from numbering.dicom.corrected import REPORTS, CorrectedReport, corrected_report
 from numbering.dicom.incoming.announced import Announcement, Announcements
 from numbering.dicom.incoming.spool import Arrival, Kind
 from numbering.dicom.read import read_header
 from numbering.dicom.same import content_digest
 from numbering.errors import NumberingError, Reason, ReasonCode
+from numbering.jobs.corrected_reports import take_report
+from numbering.jobs.identities import file_study
 from numbering.jobs.models import AnnouncedInstance, InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
-from numbering.jobs.parts import INCOMPLETE_PART, object_part
+from numbering.jobs.parts import INCOMPLETE_PART, OBJECT_PARTS, object_part
 from numbering.jobs.priors import note_arrivals
 from numbering.jobs.states import Removal, State
 from numbering.jobs.store import writing
@@ -64,17 +68,21 @@ class _Header:
     kind: str
     image: Image | None = None
     reason: Reason | None = None
+    report: CorrectedReport | None = None
 
 
 def _take(node: Node, arrivals: Iterable[Arrival]) -> None:
     read = [(arrival, path, _read(path, arrival)) for arrival in arrivals for path in [node.spool.path(arrival)]]
+    for arrival, path, header in read:
+        if header.kind == "update":  # perhaps of the patient's identity
+            file_study(node, arrival.study_instance_uid, path)
     with writing(node.engine) as session:
         opened = [_note(node, session, *each) for each in read]
         note_arrivals(node, session, [arrival for arrival, _, _ in read])
         for series in {id(series): series for series in opened if series}.values():
             count(session, series)
     for arrival, _, header in read:
-        say = log.warning if header.kind in ("unreadable", "conflict") else log.info
+        say = log.warning if header.kind in OBJECT_PARTS else log.info
         say(
             "arrived",
             kind=header.kind,
@@ -97,7 +105,8 @@ def _read(path: Path, arrival: Arrival) -> _Header:
     except Exception as error:  # noqa: BLE001 - no object may stop the others; its row says where it failed
         text = f"object {arrival.sop_instance_uid}: its header cannot be read ({place_of(error)}); send it again"
         return _Header(kind="unreadable", reason=Reason(ReasonCode.UNREADABLE_HEADER, text))
-    return _Header(kind="own" if image.made_by_us else "image", image=image)
+    report = corrected_report(path) if image.sop_class_uid in REPORTS else None
+    return _Header(kind="own" if image.made_by_us else "image", image=image, report=report)
 
 
 def _conflict(arrival: Arrival) -> Reason:
@@ -120,12 +129,32 @@ def _note(node: Node, session: Session, arrival: Arrival, path: Path, header: _H
         return None
     if known is not None:
         return _back(node, session, known, path) if known.removal else None  # else the same bytes again: nothing is new
+    if header.report is not None and session.get(ObjectRow, arrival.sop_instance_uid) is None:
+        header = _as_correction(node, session, arrival, header, header.report)
     session.add(_row(node, arrival, path, header))
-    if header.kind in ("unreadable", "conflict"):
+    if header.kind in OBJECT_PARTS:
         session.add(_quarantined(arrival, header))
     if header.kind == "image":
         return _open(session, arrival)
     return session.get(SeriesRow, (arrival.study_instance_uid, arrival.series_instance_uid))
+
+
+def _as_correction(node: Node, session: Session, arrival: Arrival, header: _Header, report: CorrectedReport) -> _Header:
+    """A report of ours that a reader edited: what it says is filed, or it is refused for a reason."""
+    trust = node.settings.trust_verified_reports
+    study, sop = arrival.study_instance_uid, arrival.sop_instance_uid
+    try:
+        with session.begin_nested():
+            taken = take_report(session, report, sop_uid=sop, study_uid=study, trust_verified=trust)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - no report may stop other arrivals; its row says where it failed
+        text = f"report {sop}: it cannot be taken over ({place_of(error)}): a fault of this software, please report it"
+        return replace(header, kind="refused", reason=Reason(ReasonCode.INTERNAL_ERROR, text))
+    if taken is None:
+        return header
+    log.info("a corrected report", sop_instance_uid=sop, study_instance_uid=study, corrections=len(taken.corrections))
+    return replace(header, kind="refused" if taken.refused else "correction", reason=taken.refused)
 
 
 def _row(node: Node, arrival: Arrival, path: Path, header: _Header) -> InstanceRow:
@@ -210,7 +239,9 @@ def _reopen(series: SeriesRow, why: str) -> None:
 
 
 def _quarantined(arrival: Arrival, header: _Header) -> Job:
-    """The visible row of an object whose header cannot be read, or which conflicts with one that is kept."""
+    """The visible row of an object whose header cannot be read, which conflicts with one that is kept, or of a
+    correction that is refused.
+    """
     assert header.reason is not None
     return Job(
         study_uid=arrival.study_instance_uid,

@@ -116,7 +116,8 @@ def _complete(node: Node, study_uid: str, series_uid: str, tally: Tally, reason:
 def _stand(node: Node, study_uid: str, series_uid: str, outcome: _Outcome) -> None:
     """Let this outcome stand for the series from now on."""
     here = _images(node, study_uid, series_uid)
-    file_series(node, study_uid, series_uid, [node.path(row.path) for row in here.values()])
+    newest = sorted(here.values(), key=lambda row: row.arrived_at, reverse=True)
+    file_series(node, study_uid, series_uid, [node.path(row.path) for row in newest])
     with writing(node.engine) as session:
         session.get_one(SeriesRow, (study_uid, series_uid), with_for_update=True).move(State.COMPLETE)
         current = {job.part: job for job in session.scalars(_current(study_uid, series_uid))}

@@ -75,10 +75,11 @@ class Said:
 def file_corrections(engine: Engine, said: Sequence[Said], by: By) -> list[Filed]:
     """File what a person says, all of it or nothing; the conclusion is then due. `CannotCorrect` says why not."""
     with writing(engine) as session:
-        return [_file(session, each, by) for each in said]
+        return [file_in(session, each, by) for each in said]
 
 
-def _file(session: Session, said: Said, by: By) -> Filed:
+def file_in(session: Session, said: Said, by: By) -> Filed:
+    """One of them, in a transaction of the caller's."""
     known = session.get(CorrectionRow, said.uid) if said.uid else None
     try:
         levels_of(said.name)

@@ -110,12 +110,19 @@ def record_of_patient(session: Session, settings: Settings, patient: Patient) ->
     return records[0] if records else None
 
 
-def file_study(node: Node, study_uid: str, path: Path) -> None:
-    """Make the study the patient's whom this file names. Without an ID there, a study that has a patient keeps it."""
+def file_study(node: Node, study_uid: str, path: Path, *, moves: bool = True) -> None:
+    """Make the study the patient's whom this file names: the latest word holds, unless it ``moves`` nothing.
+
+    Without an ID there, a study that has a patient keeps it.
+    """
+    with reading(node.engine) as session:
+        known = session.get(StudyRow, study_uid)
+    if known is not None and not moves:
+        return
     patient = patient_of(path)
     identity = identity_of(node.settings, patient, study_uid)
-    with writing(node.engine) as session:
-        if patient.patient_id or session.get(StudyRow, study_uid) is None:
+    if known is None or (patient.patient_id and known.pseudonym != identity.pseudonym):
+        with writing(node.engine) as session:
             place_study(session, study_uid, identity)
 
 

@@ -85,8 +85,9 @@ class SeriesRow(Base):
 class InstanceRow(Base):
     """A received object, once for each different file that came under its UID.
 
-    ``kind`` is ``image``, ``own`` (written by us and sent back), ``unreadable``, ``update`` (other demographics or
-    transfer syntax, kept aside) or ``conflict`` (another picture under the same UID, in quarantine).
+    ``kind`` is ``image``, ``own`` (written by us and sent back), ``correction`` (a report of ours that a reader
+    edited), ``refused`` (one that could not be taken over), ``unreadable``, ``update`` (other demographics or transfer
+    syntax, kept aside) or ``conflict`` (another picture under the same UID, in quarantine).
 
     The counts are what its header says of the series and of its acquisition. Where its file was removed by
     retention, ``content_digest`` (of transfer syntax and data set, whoever sends them) knows the object again.

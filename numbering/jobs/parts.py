@@ -18,7 +18,7 @@ from numbering.study import Image, Series
 
 INCOMPLETE_PART = "series-incomplete/-"
 """The part that stands for a whole series of which too little came."""
-OBJECT_PARTS = ("unreadable", "conflict")
+OBJECT_PARTS = ("unreadable", "conflict", "refused")
 """Kinds of objects that stand for themselves, whatever becomes of their series."""
 FAULT_PART = "completion/-"
 """The part that stands for a series of which no jobs could be made."""

@@ -166,7 +166,8 @@ def _blocked(study_uid: InstrumentedAttribute[str], before: datetime, conflicts_
     waits = Job.state.in_([*UNFINISHED, State.HELD, State.FAILED])
     quarantined = Job.state == State.QUARANTINED
     if conflicts_too:  # of those the first is numbered and delivered; nobody works on the second
-        quarantined = and_(quarantined, not_(Job.part.startswith("conflict/")))
+        themselves = [Job.part.startswith("conflict/"), Job.part.startswith("refused/")]
+        quarantined = and_(quarantined, not_(or_(*themselves)))
     return or_(
         exists().where(SeriesRow.study_uid == study_uid, SeriesRow.state != State.COMPLETE),
         exists().where(Job.study_uid == study_uid, or_(waits, quarantined, Job.changed_at > before)),

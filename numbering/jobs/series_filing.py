@@ -16,7 +16,7 @@ from numbering.jobs.store import writing
 
 
 def file_series(node: Node, study_uid: str, series_uid: str, paths: Sequence[Path]) -> None:
-    """Write down whose it is and where it lies; nothing where no file is here."""
+    """Write down whose it is, by the first of these files, and where it lies; nothing where no file is here."""
     if not paths:
         return
     file_study(node, study_uid, paths[0])

@@ -114,7 +114,7 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         assignment = _assignment(node, job)
         retires = objects_to_retire(session, job)
     images = assignment.series.images
-    file_study(node, assignment.series.study_instance_uid, images[0].path)
+    file_study(node, assignment.series.study_instance_uid, images[0].path, moves=False)
     trail(node.settings).accessed(assignment.series.study_instance_uid, Counter(each.sop_class_uid for each in images))
     result = infer.number(
         assignment,

@@ -98,6 +98,7 @@ REASONS = {
     ReasonCode.VIEW_UNKNOWN: local("R-VIEW-UNKNOWN", "View unknown"),
     ReasonCode.SERIES_INCOMPLETE: local("R-INCOMPLETE", "Series incomplete"),
     ReasonCode.CONFLICTING_OBJECT: local("R-CONFLICT", "Conflicting object"),
+    ReasonCode.CORRECTION_REFUSED: local("R-CORRECTION", "Corrected report not taken over"),
     ReasonCode.TARGET_NOT_IN_VIEW: local("R-NOT-IN-VIEW", "Target not in view"),
     ReasonCode.AMBIGUOUS: local("R-AMBIGUOUS", "Ambiguous: more than one candidate"),
     ReasonCode.LOW_CONFIDENCE: local("R-UNCERTAIN", "Confidence too low"),
