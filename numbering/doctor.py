@@ -57,7 +57,7 @@ def weights(settings: Settings) -> Finding:
     """Whether every weights file is the one that the registry names."""
     try:
         for entry in registry().values():
-            for file in (entry.torch, *(entry.openvino or ())):
+            for file in entry.files:
                 entry.path(file)
     except NumberingError as error:
         return Finding("weights", False, error.reason.text, "install the package again")

@@ -41,12 +41,12 @@ def test_installed_weights_run_and_keep_their_figures(shelf: Path, monkeypatch: 
     assert len(seen) == 5  # one whole film, three lumbar crops, one without L5
     assert registry()["ap-xray"] == entry
     assert entry.openvino is not None
-    for file in (entry.torch, *entry.openvino):
+    for file in entry.files:
         assert sha256_of(shelf / file.file) == file.sha256
         assert file.trained_on == "drawn films"
     assert ApXray("cpu").settings == {name: f"{value:g}" for name, value in as_numbers(UNCALIBRATED).items()}
 
-    report = {"weights_sha256": entry.openvino[1].sha256, "rows": []}
+    report = {"weights_sha256": entry.openvino["detector"][1].sha256, "rows": []}
     for title in ("films", "other films", "films"):
         keep_figures("ap-xray", report, title, "drawn", f"numbering evaluate ap-xray {title}")
     kept = registry()["ap-xray"].figures["evaluations"]

@@ -68,7 +68,7 @@ def test_the_shipped_ir_is_made_from_the_shipped_safetensors(tmp_path: Path) -> 
     _, weights = export_openvino(
         entry.path(entry.torch), entry.architecture, len(entry.classes), tmp_path / "again.safetensors"
     )
-    assert weights.read_bytes() == entry.path(entry.openvino[1]).read_bytes()
+    assert weights.read_bytes() == entry.path(entry.openvino["detector"][1]).read_bytes()
 
 
 def test_half_precision_weights_come_back_as_saved(tmp_path: Path) -> None:

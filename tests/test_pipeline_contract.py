@@ -74,7 +74,7 @@ def test_every_level_it_says_exists(pipeline: Pipeline) -> None:
 
 def test_the_identity_names_the_file_that_runs_and_its_sha256(card: Card, pipeline: Pipeline) -> None:
     entry = registry()[card.weights]
-    files = {file.file: file.sha256 for file in (entry.torch, *(entry.openvino or ()))}
+    files = {file.file: file.sha256 for file in entry.files}
     assert files[pipeline.identity.weights_file] == pipeline.identity.weights_sha256
     assert pipeline.identity.trained_on
     assert pipeline.settings

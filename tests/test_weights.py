@@ -16,14 +16,14 @@ TOTAL_LIMIT = 220 * 2**20
 @pytest.mark.parametrize("name", [card.weights for card in CARDS])
 def test_every_file_is_the_one_that_the_registry_names(name: str) -> None:
     entry = registry()[name]
-    assert entry.openvino is not None
-    for file in (entry.torch, *entry.openvino):
+    assert entry.openvino
+    for file in entry.files:
         assert sha256_of(entry.path(file)) == file.sha256
         assert entry.path(file).stat().st_size <= WEIGHT_LIMIT
 
 
 def test_nothing_lies_beside_the_registry_that_it_does_not_name() -> None:
-    named = {file.file for entry in registry().values() for file in (entry.torch, *(entry.openvino or ()))}
+    named = {file.file for entry in registry().values() for file in entry.files}
     found = {path.name for path in FOLDER.iterdir() if path.suffix in {".safetensors", ".xml", ".bin", ".pt", ".onnx"}}
     assert found == named
     assert sum((FOLDER / name).stat().st_size for name in named) <= TOTAL_LIMIT
@@ -36,7 +36,7 @@ def test_every_model_says_what_it_was_trained_on_and_what_it_is_for(name: str) -
     assert entry.training_command.startswith("numbering train")
     assert "Not a medical device" in entry.intended_use
     assert entry.limitations
-    files = {file.sha256 for file in (entry.torch, *(entry.openvino or ()))}
+    files = {file.sha256 for file in entry.files}
     assert entry.figures["evaluations"], "figures come from numbering evaluate --save"
     for figures in entry.figures["evaluations"]:
         assert figures["weights_sha256"] in files

@@ -22,7 +22,7 @@ def model_cards() -> str:
 
 
 def _card(title: str, assumption: str, entry: Entry) -> str:
-    files = [entry.torch, *(entry.openvino or ())]
+    files = entry.files
     parts = [
         f"\n## {entry.name} {entry.version}: {title}\n\n{entry.intended_use}\n",
         f"**Presumes.** {assumption}\n",

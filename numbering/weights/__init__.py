@@ -32,7 +32,8 @@ class WeightsFile(BaseModel):
 
 
 class Entry(BaseModel):
-    """One model. ``torch`` is the safetensors file; ``openvino`` the IR's description and its weights (None: not made).
+    """One model. ``torch`` is the safetensors file with all its networks; ``openvino`` by the network's name the IR's
+    description and its weights (None: not made).
 
     ``operating_point`` holds the thresholds and the calibration fixed on validation data; ``figures`` holds
     under ``evaluations`` what ``numbering evaluate`` printed for these very files, with its command, data, seed, date.
@@ -45,13 +46,28 @@ class Entry(BaseModel):
     architecture: str
     classes: tuple[str, ...]
     torch: WeightsFile
-    openvino: tuple[WeightsFile, WeightsFile] | None
+    openvino: dict[str, tuple[WeightsFile, WeightsFile]] | None
     trained_on: str
     training_command: str
     intended_use: str
     limitations: tuple[str, ...]
     operating_point: dict[str, float]
     figures: dict[str, Any]
+
+    @property
+    def files(self) -> tuple[WeightsFile, ...]:
+        """Every file of the model, the safetensors first."""
+        return (self.torch, *(file for pair in (self.openvino or {}).values() for file in pair))
+
+    def intermediate(self, network: str) -> tuple[WeightsFile, WeightsFile]:
+        """Description and weights of a network's IR; `TryAgainLater` when there is none."""
+        if self.openvino is None or network not in self.openvino:
+            raise TryAgainLater(
+                ReasonCode.MODEL_UNAVAILABLE,
+                f"{self.name}: no OpenVINO IR of {network}, expected one for a CPU; make it with "
+                "`numbering models install`",
+            )
+        return self.openvino[network]
 
     def path(self, file: WeightsFile) -> Path:
         """Where the file lies, after its sha256 was checked; `TryAgainLater` when it is missing or another."""

@@ -13,13 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.errors import ReasonCode, TryAgainLater
 from numbering.geometry import intersection_over_union
+from numbering.pipelines.devices import gpu_present
 from numbering.pipelines.films import letterbox
 from numbering.weights import Entry
 
 Array = NDArray[np.float32]
 
+DETECTOR = "detector"
+"""Name of the one network in the registry."""
 STRIDES = (8, 16, 32)
 DISTANCE_BINS = 16
 SAME_BOX = 0.5
@@ -54,12 +56,7 @@ class OpenVinoNetwork:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import: no telemetry
         import openvino
 
-        if entry.openvino is None:
-            raise TryAgainLater(
-                ReasonCode.MODEL_UNAVAILABLE,
-                f"{entry.name}: no OpenVINO IR, expected one for a CPU; make it with `numbering models install`",
-            )
-        description, weights = entry.openvino
+        description, weights = entry.intermediate(DETECTOR)
         core = openvino.Core()
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
@@ -192,15 +189,6 @@ def open_network(entry: Entry, device: str = "auto", threads: int = 0) -> Networ
 
     Weights without an IR (just trained, not installed) run in torch on the CPU.
     """
-    if device == "cuda" or (device == "auto" and _gpu_present()):
+    if device == "cuda" or (device == "auto" and gpu_present()):
         return TorchNetwork(entry, "cuda")
     return OpenVinoNetwork(entry, threads) if entry.openvino else TorchNetwork(entry, "cpu")
-
-
-def _gpu_present() -> bool:
-    """Whether a CUDA device is there, without importing torch on machines that have none."""
-    if not Path("/dev/nvidiactl").exists():
-        return False
-    import torch
-
-    return bool(torch.cuda.is_available())

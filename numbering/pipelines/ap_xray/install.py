@@ -8,6 +8,7 @@ from pathlib import Path
 
 from numbering import weights as shelf
 from numbering.pipelines.ap_xray.card import CARD
+from numbering.pipelines.ap_xray.detector import DETECTOR
 from numbering.weights import Entry, WeightsFile, registry, save_entry, sha256_of
 
 LICENCE = "AGPL-3.0-or-later"
@@ -54,7 +55,7 @@ def install(
         architecture=meta["architecture"],
         classes=classes,
         torch=torch_file,
-        openvino=(xml_file, binary_file),
+        openvino={DETECTOR: (xml_file, binary_file)},
         trained_on=trained_on,
         training_command=command,
         intended_use=INTENDED_USE,
