@@ -64,7 +64,7 @@ def whole(film: NDArray[np.float32], size: Size) -> tuple[NDArray[np.float32], P
     """The film without its shutters on step I's canvas ``(rows, columns)``, windowed to 0…1."""
     left, top, right, bottom = collimated_region(film)
     rows, columns = canvas_shape(bottom - top, right - left, size)
-    return _laid(film, (left, top, right, bottom), rows, columns)
+    return laid(film, (left, top, right, bottom), rows, columns)
 
 
 def crop(film: NDArray[np.float32], corners: Points, size: Size) -> tuple[NDArray[np.float32], Placement]:
@@ -73,7 +73,7 @@ def crop(film: NDArray[np.float32], corners: Points, size: Size) -> tuple[NDArra
     Its corners ``(4, 2)``, or the two of S1's upper endplate, were found on the film. What lies off the film is black.
     """
     left, top, side = crop_square(corners, size)
-    return _laid(film, (left, top, left + side, top + side), size.crop, size.crop)
+    return laid(film, (left, top, left + side, top + side), size.crop, size.crop)
 
 
 def crop_square(corners: Points, size: Size) -> tuple[float, float, float]:
@@ -85,7 +85,7 @@ def crop_square(corners: Points, size: Size) -> tuple[float, float, float]:
     return float(left), float(top), side
 
 
-def _laid(
+def laid(
     film: NDArray[np.float32], region: tuple[float, float, float, float], rows: int, columns: int
 ) -> tuple[NDArray[np.float32], Placement]:
     """A region (left, top, right, bottom; it may reach over the film's edge) on a canvas, windowed."""

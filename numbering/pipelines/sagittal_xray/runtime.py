@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.pipelines.sagittal_xray.sizes import Size
+from numbering.errors import ReasonCode, TryAgainLater
+from numbering.pipelines.devices import gpu_present
+from numbering.pipelines.sagittal_xray.export import load_networks
+from numbering.pipelines.sagittal_xray.levels import CORNERS, LEVELS24
+from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 from numbering.weights import Entry
 
 Array = NDArray[np.float32]
+Run = Callable[[Array], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Networks(Protocol):
     size: Size
     runtime: str
     """As a result states it: ``OpenVINO 2026.4.1 CPU f32``."""
-    weights: dict[str, str]
+    weights: Mapping[str, str]
     """sha256 of every file that decides the answer, by its name."""
 
     def levels(self, images: Array) -> Array:
@@ -48,6 +55,108 @@ class Networks(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadedNetworks:
+    """`Networks` over one function a network, which takes ``(n, 1, rows, columns)``."""
+
+    size: Size
+    runtime: str
+    weights: Mapping[str, str]
+    run: Mapping[str, Run]
+
+    def levels(self, images: Array) -> Array:
+        """See `Networks`."""
+        outputs = self.run["corners" if self.size.shared else "levels"](images[:, None])
+        return outputs[1 if self.size.shared else 0]
+
+    def corners(self, images: Array) -> Array:
+        """See `Networks`."""
+        heat = self.run["corners"](images[:, None])[0]
+        return heat.reshape(len(heat), len(LEVELS24), len(CORNERS), *heat.shape[2:])
+
+    def refine(self, crops: Array) -> Refined:
+        """See `Networks`."""
+        heat, signs = self.run["refine"](crops[:, None])
+        return Refined(heat, signs[:, 0], signs[:, 1])
+
+
 def open_networks(entry: Entry, device: str = "auto", threads: int = 0) -> Networks:
     """torch on a GPU when there is one and ``device`` allows it, else OpenVINO on the CPU (torch without an IR)."""
-    raise NotImplementedError
+    if device == "cuda" or (device == "auto" and gpu_present()):
+        return _in_torch(entry, "cuda")
+    return _in_openvino(entry, threads) if entry.openvino else _in_torch(entry, "cpu")
+
+
+def _in_torch(entry: Entry, device: str) -> Networks:
+    """The safetensors file in plain torch."""
+    import torch
+
+    networks = {name: network.to(device) for name, network in load_networks(entry.path(entry.torch)).items()}
+
+    def runner(network: Any) -> Run:
+        def run(images: Array) -> tuple[Array, ...]:
+            with torch.inference_mode():
+                found = network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
+            outputs = found if isinstance(found, tuple) else (found,)
+            return tuple(one.float().cpu().numpy() for one in outputs)
+
+        return _once(run)
+
+    return LoadedNetworks(
+        size=_size(entry),
+        runtime=f"torch {torch.__version__} {device} f32",
+        weights={entry.torch.file: entry.torch.sha256},
+        run={name: runner(network) for name, network in networks.items()},
+    )
+
+
+def _in_openvino(entry: Entry, threads: int, precision: str = "f32") -> Networks:
+    """The IRs on a CPU, in a stated precision; they never call home."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import: no telemetry
+    import openvino
+
+    core = openvino.Core()
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    runs, sums = {}, {}
+    for name, (description, weights) in (entry.openvino or {}).items():
+        compiled = core.compile_model(core.read_model(entry.path(description), entry.path(weights)), "CPU", options)
+        runs[name] = _once(_compiled(compiled))
+        sums |= {file.file: file.sha256 for file in (description, weights)}
+    return LoadedNetworks(
+        size=_size(entry),
+        runtime=f"OpenVINO {openvino.__version__.split('-')[0]} CPU {precision}",
+        weights=sums,
+        run=runs,
+    )
+
+
+def _compiled(model: Any) -> Run:
+    def run(images: Array) -> tuple[Array, ...]:
+        outputs = model(np.ascontiguousarray(images, np.float32))
+        return tuple(np.array(outputs[index]) for index in range(len(model.outputs)))
+
+    return run
+
+
+def _once(run: Run) -> Run:
+    """Remember the last answer: `levels` and `corners` ask one network the same question one after the other."""
+    last: list[tuple[Array, tuple[Array, ...]]] = []
+
+    def remembered(images: Array) -> tuple[Array, ...]:
+        if not (last and last[0][0].shape == images.shape and np.array_equal(last[0][0], images)):
+            last[:] = [(images.copy(), run(images))]
+        return last[0][1]
+
+    return remembered
+
+
+def _size(entry: Entry) -> Size:
+    """The size that the entry's architecture names."""
+    if entry.architecture not in SIZES:
+        raise TryAgainLater(
+            ReasonCode.MODEL_UNAVAILABLE,
+            f"{entry.name}: architecture {entry.architecture!r}, expected one of {', '.join(SIZES)}; install it again",
+        )
+    return SIZES[entry.architecture]
