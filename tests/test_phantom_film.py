@@ -20,7 +20,7 @@ from numbering.phantom.imaging.film.attenuation import spectrum
 from numbering.phantom.imaging.film.detector import primary
 from numbering.phantom.imaging.film.exposure import WHITE
 from numbering.phantom.imaging.film.frustum import Frustum
-from numbering.phantom.imaging.film.lineintegrals import integrals
+from numbering.phantom.imaging.film.lineintegrals import project
 from numbering.phantom.imaging.film.position import VIEWS, View, Wander, aim
 from numbering.phantom.imaging.film.profile import Profile
 from numbering.phantom.imaging.film.projection import Blocks, add_excess, blocked_shape
@@ -83,9 +83,9 @@ def test_a_ball_appears_where_the_geometry_says_however_the_patient_stands(
 ) -> None:
     beam = beam_of(skeleton, view, seed)
     for ball in trunk[1:]:
-        lengths = integrals(
+        lengths = project(
             [trunk[0], ball], beam, skeleton.patient, Sampling.quick(beam.pitch), torch.Generator().manual_seed(0)
-        )
+        ).lengths
         expected = beam.project(np.array([ball.centre]))[0]
         assert np.linalg.norm(centroid(lengths[METAL]) - expected) < 0.1
         assert lengths[METAL].max() == pytest.approx(2 * ball.radius, rel=0.1)
@@ -94,7 +94,9 @@ def test_a_ball_appears_where_the_geometry_says_however_the_patient_stands(
 def test_the_middle_of_soft_tissue_is_where_the_geometry_says(skeleton: Skeleton) -> None:
     ball = Ball(Label.LIVER, tuple(skeleton.at(22.5) + [30, 0, 10]), 40.0)
     beam = beam_of(skeleton, "AP", 5)
-    lengths = integrals([ball], beam, skeleton.patient, Sampling.quick(beam.pitch), torch.Generator().manual_seed(0))
+    lengths = project(
+        [ball], beam, skeleton.patient, Sampling.quick(beam.pitch), torch.Generator().manual_seed(0)
+    ).lengths
     assert np.linalg.norm(centroid(lengths[SOFT]) - beam.project(np.array([ball.centre]))[0]) < 1.0
     assert lengths[SOFT].max() == pytest.approx(80, rel=0.06)
 

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from numbering.phantom.scene.grid import Array, Bounds
 
+CHUNK = 1 << 17
+"""Pairs of points and segments of one look: what stays in a core's cache."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tube:
@@ -30,18 +33,30 @@ class Tube:
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """See `Structure`."""
-        x, y, z = points.unbind(-1)
-        nearest = torch.full_like(x, torch.inf)
-        for start, end, thick, thin in zip(self.path, self.path[1:], self.radius, self.radius[1:], strict=False):
-            along = end - start
-            dx, dy, dz = x - float(start[0]), y - float(start[1]), z - float(start[2])
-            ax, ay, az = (float(v) for v in along / max(float(along @ along), 1e-9))
-            share = (dx * ax).add_(dy, alpha=ay).add_(dz, alpha=az).clamp_(0, 1)
-            square = dx.sub_(share, alpha=float(along[0])).square_()
-            square += dy.sub_(share, alpha=float(along[1])).square_()
-            square += dz.sub_(share, alpha=float(along[2])).square_()
-            nearest = torch.minimum(nearest, square.sqrt_().sub_(share, alpha=float(thin - thick)).sub_(float(thick)))
-        return nearest
+        local = (points.reshape(-1, 3) - self._tensor(self._middle, points.device)).t()
+        every = max(1, CHUNK // (len(self.path) - 1))
+        return torch.cat([self._nearest(part) for part in local.split(every, 1)]).view(points.shape[:-1])
+
+    def _nearest(self, local: Tensor) -> Tensor:
+        """mm ``(n,)`` of points ``(3, n)`` against the path's middle; all segments at once."""
+        starts, along = self.path[:-1] - self._middle, np.diff(self.path, axis=0)
+        square = np.maximum((along**2).sum(1), 1e-9)
+        rows = (along, -2 * starts, -(starts * along).sum(1), (starts**2).sum(1), square)
+        e, a, shift, own, length = (self._tensor(row, local.device) for row in rows)
+        ahead = torch.addmm(shift[:, None], e, local)
+        away = torch.addmm(own[:, None], a, local).add_((local * local).sum(0))
+        share = (ahead / length[:, None]).clamp_(0, 1)
+        away.sub_(ahead.mul_(2).addcmul_(share, length[:, None], value=-1).mul_(share))
+        thick = self._tensor(self.radius, local.device)[:, None]
+        return away.clamp_(min=0).sqrt_().sub_(thick[:-1]).addcmul_(share, thick[1:] - thick[:-1], value=-1).amin(0)
+
+    @cached_property
+    def _middle(self) -> Array:
+        return np.asarray(self.path.mean(0))
+
+    @staticmethod
+    def _tensor(values: Array, device: torch.device) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=device)
 
 
 def tube(label: int, path: ArrayLike, radius: ArrayLike, step_mm: float = 8.0) -> Tube:

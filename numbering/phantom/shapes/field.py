@@ -27,6 +27,10 @@ EDGE = 8
 """Points along a side of a block, where points come as a lattice; as ``(blocks, points)`` they are cut already."""
 ROW = 64
 """Points in a block, where they come as a list."""
+RUN = 16
+"""Blocks that follow one another, mostly neighbours, are sorted out together first."""
+FEW_PARTS = 12
+"""So few are looked at in every block."""
 CHUNK_POINTS = 1 << 16
 """Points looked at together on a CPU: what fits its cache."""
 
@@ -64,9 +68,9 @@ class Field:
         low, high = blocks.amin(2), blocks.amax(2)
         middle, half = (low + high) / 2, ((high - low) / 2).square().sum(0).sqrt()
         kinds = self._on(blocks.device)
-        reach = torch.cat([_everywhere(kind, values, middle) for kind, values, _ in kinds])
-        carve = torch.tensor([part.carve for part in self._parts], device=blocks.device)
         slack = half * SLACK
+        reach = self._reach(low, high, middle, slack, kinds)
+        carve = torch.tensor([part.carve for part in self._parts], device=blocks.device)
         near = reach < slack + REACH_MM
         beyond = torch.where(carve[:, None] | near, OPEN_MM, reach - slack).amin(0)[:, None]
         active = (near & ~carve[:, None]).any(0)
@@ -79,6 +83,27 @@ class Field:
             joined = self._joined(inner, near[:, some].cpu(), found[some], kinds)
             found[some] = torch.minimum(joined, beyond[some])
         return found
+
+    def _reach(
+        self, low: Tensor, high: Tensor, middle: Tensor, slack: Tensor, kinds: list[tuple[str, Tensor, Tensor]]
+    ) -> Tensor:
+        """``(parts, blocks)``: distances at the middles of blocks; where a whole row of blocks is out of a part's
+        reach, a bound that says so of each."""
+        count = middle.shape[1]
+        if count < 4 * RUN or len(self._parts) < FEW_PARTS:
+            return torch.cat([_everywhere(kind, values, middle) for kind, values, _ in kinds])
+        fill = torch.arange(math.ceil(count / RUN) * RUN, device=middle.device).clamp_(max=count - 1)
+        lows, highs = low[:, fill].view(3, -1, RUN).amin(2), high[:, fill].view(3, -1, RUN).amax(2)
+        wide = (highs - lows).square().sum(0).sqrt() * (SLACK / 2)
+        middles, slacks = middle[:, fill].view(3, -1, RUN), slack[fill].view(-1, RUN)
+        found = []
+        for kind, values, _ in kinds:
+            far = _everywhere(kind, values, (lows + highs) / 2) - wide
+            reach = far[:, :, None] + slacks
+            part, run = (far < REACH_MM).nonzero(as_tuple=True)
+            reach[part, run] = DISTANCE[kind](values[part], middles[:, run])
+            found.append(reach.flatten(1)[:, :count])
+        return torch.cat(found)
 
     def _joined(self, blocks: Tensor, near: Tensor, found: Tensor, kinds: list[tuple[str, Tensor, Tensor]]) -> Tensor:
         first = 0

@@ -188,18 +188,21 @@ def drum(shape: Drum, blend: float = 2.5) -> Part:
 
 def bar_distance(values: Tensor, points: Tensor) -> Tensor:
     """Distance to bars."""
-    u, v, w = torch.baddbmm(values[:, 9:12], values[:, :9].reshape(-1, 3, 3), points.transpose(0, 1)).unbind(1)
-    length = values[:, 12]
-    share = (u / length).clamp_(0, 1)
+    x, y, z = points.unbind(0)
+    p = values.unbind(1)
+    # Products of many 3 x 3 matrices with few points each take longer than their sums written out.
+    u = torch.addcmul(p[9], p[0], x).addcmul_(p[1], y).addcmul_(p[2], z)
+    v = torch.addcmul(p[10], p[3], x).addcmul_(p[4], y).addcmul_(p[5], z)
+    w = torch.addcmul(p[11], p[6], x).addcmul_(p[7], y).addcmul_(p[8], z)
+    half = p[12] / 2
+    share = (u / p[12]).clamp_(0, 1)
     arch = share * (1 - share)
-    v = torch.addcmul(v, values[:, 19], arch, value=-1).abs_()
-    w = torch.addcmul(w, values[:, 20], arch, value=-1).abs_()
-    u = (u - length / 2).abs_().sub_(length / 2)
-    v -= torch.addcmul(values[:, 13], values[:, 14], share)
-    w -= torch.addcmul(values[:, 15], values[:, 16], share)
+    u.sub_(half).abs_().sub_(half)
+    v.addcmul_(p[19], arch, value=-1).abs_().sub_(p[13]).addcmul_(p[14], share, value=-1)
+    w.addcmul_(p[20], arch, value=-1).abs_().sub_(p[15]).addcmul_(p[16], share, value=-1)
     inside = torch.maximum(torch.maximum(u, v), w).clamp_(max=0)
-    outside = u.clamp_(min=0).square_().add_(v.clamp_(min=0).square_()).add_(w.clamp_(min=0).square_()).sqrt_()
-    return inside.add_(outside).sub_(torch.addcmul(values[:, 17], values[:, 18], share))
+    u.clamp_(min=0).square_().addcmul_(v.clamp_(min=0), v).addcmul_(w.clamp_(min=0), w)
+    return inside.add_(u.sqrt_()).sub_(p[17]).addcmul_(p[18], share, value=-1)
 
 
 def drum_distance(values: Tensor, points: Tensor) -> Tensor:

@@ -24,6 +24,8 @@ class Shutters:
     turn: float
     outside: Outside
     penumbra_mm: float = 0.8
+    wide_open: bool = False
+    """Whether no blade reaches the film."""
 
     def _inside_mm(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Distances to the four blades of points given in mm against the detector's middle, positive in the field."""
@@ -39,14 +41,18 @@ class Shutters:
         middle = (np.array([beam.columns, beam.rows]) - 1) / 2
         return np.column_stack([u * c - v * s, u * s + v * c]) / beam.pitch + middle
 
-    def aperture(self, beam: Beam, device: torch.device | str) -> Tensor:
-        """1 in the field, 0 under the shutters, penumbra between ``(rows, columns)``."""
-        y = (torch.arange(beam.rows, dtype=torch.float32, device=device) - (beam.rows - 1) / 2) * beam.pitch
-        x = (torch.arange(beam.columns, dtype=torch.float32, device=device) - (beam.columns - 1) / 2) * beam.pitch
-        field = torch.ones((beam.rows, beam.columns), device=device)
-        for edge in self._inside_mm(x[None, :], y[:, None]):
-            field = torch.minimum(field, (edge / max(self.penumbra_mm, beam.pitch) + 0.5).clamp(0, 1))
-        return field
+    def aperture(self, beam: Beam, device: torch.device | str, factor: int = 1) -> Tensor:
+        """1 in the field, 0 under the shutters, penumbra between ``(rows, columns)``; in cells of ``factor`` pixels."""
+        cell, counts = beam.pitch * factor, [-(-n // factor) for n in (beam.rows, beam.columns)]
+        y, x = (
+            (torch.arange(count, dtype=torch.float32, device=device) + 0.5) * cell - n * beam.pitch / 2
+            for count, n in zip(counts, (beam.rows, beam.columns), strict=True)
+        )
+        if self.wide_open:
+            return torch.ones(counts, device=device)
+        edges = self._inside_mm(x[None, :], y[:, None])
+        nearest = torch.minimum(torch.minimum(edges[0], edges[1]), torch.minimum(edges[2], edges[3]))
+        return (nearest / max(self.penumbra_mm, cell) + 0.5).clamp_(0, 1)
 
 
 def contains(corners: Array, points: Array) -> bool:
@@ -60,7 +66,7 @@ def contains(corners: Array, points: Array) -> bool:
 def wide_open(beam: Beam) -> Shutters:
     """No shutter on the film."""
     width, height = beam.columns * beam.pitch, beam.rows * beam.pitch
-    return Shutters(across=(-width, width), down=(-height, height), turn=0.0, outside="open")
+    return Shutters(across=(-width, width), down=(-height, height), turn=0.0, outside="open", wide_open=True)
 
 
 def drawn(beam: Beam, keep: Array, rng: np.random.Generator, often: float) -> Shutters:

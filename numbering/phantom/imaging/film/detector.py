@@ -53,23 +53,36 @@ def primary(integrals: Tensor, spectrum: Spectrum) -> Tensor:
     return total
 
 
-def detected(
-    straight: Tensor, body: Tensor, aperture: Tensor, detection: Detection, pitch: float, generator: torch.Generator
-) -> Tensor:
-    """The detector's signal, open beam 1: what comes through ``aperture`` (0 under the shutters), scatter, noise.
+@dataclass(frozen=True)
+class Exposed:
+    """What reaches the detector, open beam 1: ``straight`` through the body, before the shutters, blurred as the
+    detector sees it; ``scatter``; and the signal behind the body where the exposure is measured (``chamber``)."""
 
-    ``body`` is mm of tissue under each pixel: scatter comes from tissue, and the exposure is measured behind it.
+    straight: Tensor
+    scatter: Tensor
+    chamber: Tensor
+
+
+def exposed(straight: Tensor, body: Tensor, aperture: Tensor, detection: Detection, cell: float) -> Exposed:
+    """Primary with its scatter, on a lattice of ``cell`` mm; ``aperture`` is 0 under the shutters.
+
+    ``body`` is mm of tissue under each cell: scatter comes from tissue, and the exposure is measured behind it.
     """
     signal = straight * aperture
     inside = (body > 40) & (aperture > 0.5)
-    source = signal.clamp(max=0.25) * (1 - torch.exp(-body / 60))
-    halo = blur(source, detection.scatter_mm / pitch)
-    level = signal[inside].mean() if inside.any() else signal.mean()
-    weight = halo[inside].mean() if inside.any() else halo.mean()
-    signal = signal + halo * (detection.scatter * level / weight.clamp_min(1e-9))
-    signal = blur(signal, detection.focal_mm / pitch).clamp_min(1e-6)
-    chamber = signal[inside].median() if inside.any() else signal.median()
+    inside = inside if bool(inside.any()) else torch.ones_like(inside)
+    source = signal.clamp(max=0.25) * (1 - torch.exp(body / -60))
+    halo = blur(source, detection.scatter_mm / cell)
+    level, weight = signal[inside].mean(), halo[inside].mean()
+    halo *= detection.scatter * level / weight.clamp_min(1e-9)
+    return Exposed(blur(straight, detection.focal_mm / cell), halo, (signal + halo)[inside].median())
+
+
+def with_noise(
+    signal: Tensor, chamber: Tensor, detection: Detection, pitch: float, generator: torch.Generator
+) -> Tensor:
+    """The signal with the noise of its quanta and a detector's own."""
     quanta = detection.dose * QUANTA_PER_MM2 * pitch**2 / chamber.clamp_min(1e-6)
-    noise = torch.randn(signal.shape, generator=generator, device=signal.device) * (signal / quanta).sqrt()
-    noise += torch.randn(signal.shape, generator=generator, device=signal.device) * (0.03 * chamber / quanta).sqrt()
-    return (signal + blur(noise, detection.noise_mm / pitch)).clamp_min(1e-6)
+    noise = torch.randn(signal.shape, generator=generator, device=signal.device)
+    noise *= (signal + 0.03 * chamber).div_(quanta).sqrt_()
+    return blur(noise, detection.noise_mm / pitch).add_(signal).clamp_min_(1e-6)

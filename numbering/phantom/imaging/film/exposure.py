@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from numbering.phantom.imaging.film import collimation, markers, stitching
-from numbering.phantom.imaging.film.attenuation import spectrum
-from numbering.phantom.imaging.film.detector import Detection, detected, primary
+from numbering.phantom.imaging.film.attenuation import Spectrum, spectrum
+from numbering.phantom.imaging.film.detector import Detection, exposed, primary, with_noise
 from numbering.phantom.imaging.film.geometry import Array, Beam
-from numbering.phantom.imaging.film.lineintegrals import integrals
-from numbering.phantom.imaging.film.look import LOOKS, picture
+from numbering.phantom.imaging.film.lineintegrals import Projection, project
+from numbering.phantom.imaging.film.look import LOOKS, SPARSE, picture
 from numbering.phantom.imaging.film.position import FieldOfView, View, Wander, aim
 from numbering.phantom.imaging.film.sampling import Sampling
+from numbering.phantom.imaging.film.smooth import blur, enlarged
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.structure import Structure
 
@@ -85,13 +86,50 @@ def expose(
     realistic; above it, set-up, exposure and processing vary that much more than they do in any department. ``beam``
     fixes the geometry instead of drawing it.
     """
+    return next(
+        exposures(
+            skeleton, structures, view, field_of_view, rng, longest=longest, beyond=beyond, beam=beam, device=device
+        )
+    )
+
+
+def exposures(
+    skeleton: Skeleton,
+    structures: Sequence[Structure],
+    view: View,
+    field_of_view: FieldOfView,
+    rng: np.random.Generator,
+    *,
+    films: int = 1,
+    cropped: float = 0.0,
+    longest: int | None = None,
+    beyond: float = 0.0,
+    beam: Beam | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[Film]:
+    """Take ``films`` films from one set-up: as `expose`, but exposed, shuttered and processed otherwise each time.
+
+    Projecting a patient is most of the work, and is done once. ``cropped`` is the share of films, after the first, that
+    keep only a part of the detector.
+    """
     full = float(rng.choice(PITCHES[field_of_view]))
     wander = Wander().times(1 + beyond)
     beam = beam or _aimed(skeleton, view, field_of_view, rng, wander, full, longest)
     sampling = Sampling.quick(beam.pitch) if longest else Sampling.full(beam.pitch)
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    lengths = integrals(structures, beam, skeleton.patient, sampling, generator)
-    return _developed(skeleton, beam, lengths, view, field_of_view, rng, generator, beyond)
+    projection = project(structures, beam, skeleton.patient, sampling, generator)
+    for index in range(films):
+        part = _part(projection, rng) if index and rng.random() < cropped else projection
+        yield _developed(skeleton, part, view, field_of_view, rng, generator, beyond)
+
+
+def _part(projection: Projection, rng: np.random.Generator) -> Projection:
+    """Three quarters and more of the detector along either side."""
+    rows, columns = projection.lengths.shape[1:]
+    height, width = (int(np.ceil(n * rng.uniform(0.72, 1))) for n in (rows, columns))
+    return projection.cropped(
+        int(rng.integers(rows - height + 1)), int(rng.integers(columns - width + 1)), height, width
+    )
 
 
 def _aimed(
@@ -112,8 +150,7 @@ def _aimed(
 
 def _developed(
     skeleton: Skeleton,
-    beam: Beam,
-    lengths: Tensor,
+    projection: Projection,
     view: View,
     field_of_view: FieldOfView,
     rng: np.random.Generator,
@@ -121,6 +158,7 @@ def _developed(
     beyond: float,
 ) -> Film:
     """Everything after the projection."""
+    beam = projection.beam
     kvp = float(np.round(rng.uniform(75, 92) if view == "AP" else rng.uniform(80, 95)))
     detection = Detection.drawn(rng, view == "lateral")
     spine = np.array([placed.frame.centre for placed in skeleton.vertebrae])
@@ -133,19 +171,16 @@ def _developed(
         look = replace(look, slow=0.6 * look.slow, middle=1.2 * look.middle)
     mas = float(np.round(np.exp(rng.normal(3.4, 0.35)), 1))
 
-    body = lengths[0] + lengths[1]
-    if mark is not None:
-        lengths[3] += torch.as_tensor(mark, device=lengths.device)
-    aperture = shutters.aperture(beam, lengths.device)
-    straight = primary(lengths, spectrum(kvp))
-    signal = detected(straight, body, aperture, detection, beam.pitch, generator)
-    signal = signal * stitching.exposures(beam.rows, beam.pitch, field_of_view, rng).to(signal.device)
-    grey = picture(signal, body * (aperture > 0.5), look, beam.pitch)
+    signal, tissue = _signal(projection, kvp, detection, shutters, mark, generator)
+    signal *= stitching.exposures(beam.rows, beam.pitch, field_of_view, rng).to(signal.device)
+    grey = picture(signal, tissue, look, beam.pitch)
     if shutters.outside == "black":
-        grey = grey * aperture
+        grey *= shutters.aperture(beam, grey.device)
     if word is not None:
-        grey = torch.maximum(grey, torch.as_tensor(word, device=grey.device))
-    pixels = (grey * WHITE + 0.5).clamp(0, WHITE).cpu().numpy().astype(np.uint16)
+        rows, columns = word.value.shape
+        under = grey[word.row : word.row + rows, word.column : word.column + columns]
+        torch.maximum(under, torch.as_tensor(word.value, device=grey.device), out=under)
+    pixels = grey.mul_(WHITE).add_(0.5).clamp_(0, WHITE).cpu().numpy().astype(np.uint16)
     seen = spine[beam.contains(beam.project(spine))]
     return Film(
         pixels=pixels,
@@ -159,6 +194,50 @@ def _developed(
         look=name,
         burned_in=word is not None,
     )
+
+
+def _signal(
+    projection: Projection,
+    kvp: float,
+    detection: Detection,
+    shutters: collimation.Shutters,
+    mark: markers.Mark | None,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """What the detector measures under each pixel, and mm of exposed tissue under each `SPARSE`-th one.
+
+    All that is no sharper than the projection's cells is worked out on them; shutters, lead and noise on the pixels.
+    """
+    beam, factor, lengths = projection.beam, projection.factor, projection.lengths
+    rays, device = spectrum(kvp), lengths.device
+    body, aperture = lengths[0] + lengths[1], shutters.aperture(beam, device, factor)
+    seen = exposed(primary(lengths, rays), body, aperture, detection, beam.pitch * factor)
+
+    def on_film(cells: Tensor) -> Tensor:
+        return enlarged(cells.log(), factor, beam.rows, beam.columns).exp_()
+
+    signal = on_film(seen.straight)
+    if mark is not None:
+        _shade(signal, mark, projection, rays, detection.focal_mm / beam.pitch)
+    signal *= shutters.aperture(beam, device)
+    signal += on_film(seen.scatter.clamp_min(1e-9))
+    every = [torch.arange(0, n, SPARSE, device=device) // factor for n in (beam.rows, beam.columns)]
+    tissue = (body * (aperture > 0.5))[every[0][:, None], every[1]]
+    return with_noise(signal, seen.chamber, detection, beam.pitch, generator), tissue
+
+
+def _shade(signal: Tensor, mark: markers.Mark, projection: Projection, rays: Spectrum, focal_px: float) -> None:
+    """Lay lead on the detector."""
+    factor, (rows, columns) = projection.factor, mark.value.shape
+    cells = [
+        slice(max(0, at // factor - 2), (at + n) // factor + 3) for at, n in ((mark.row, rows), (mark.column, columns))
+    ]
+    part = projection.lengths[:, cells[0], cells[1]]
+    top, left = mark.row - cells[0].start * factor, mark.column - cells[1].start * factor
+    fine = torch.stack([enlarged(one, factor, top + rows, left + columns)[top:, left:] for one in part])
+    fine[3] += torch.as_tensor(mark.value, device=fine.device)
+    shaded = blur(primary(fine, rays), focal_px)
+    signal[mark.row : mark.row + rows, mark.column : mark.column + columns] = shaded
 
 
 def _kept(skeleton: Skeleton, field_of_view: FieldOfView) -> Array:

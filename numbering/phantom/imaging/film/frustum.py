@@ -6,6 +6,7 @@ Sampling along the true rays makes every sum over depth a line integral of the c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from torch import Tensor
 from numbering.phantom.imaging.film.geometry import Beam
 
 Array = NDArray[np.float64]
+
+
+_CORNERS = np.array([[i >> 2, i >> 1 & 1, i & 1] for i in range(8)])
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Frustum:
     beam: Beam
     cell: float
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of cells that cover the detector."""
         beam = self.beam
@@ -54,8 +58,8 @@ class Frustum:
 
     def window(self, bounds: Array, margin_mm: float = 0.0) -> Window | None:
         """The cells and depths that a box (mm, patient frame) may reach; None when it is out of the field."""
-        low, high = np.asarray(bounds, float) + np.array([[-margin_mm], [margin_mm]])
-        corners = np.array(np.meshgrid(*zip(low, high, strict=True), indexing="ij")).reshape(3, -1).T
+        box = np.asarray(bounds, float) + np.array([[-margin_mm], [margin_mm]])
+        corners = box[_CORNERS, np.arange(3)]
         depth = self.beam.depth(corners)
         near, far = max(float(depth.min()), 50.0), min(float(depth.max()), self.beam.distance)
         if far <= near:
@@ -70,12 +74,22 @@ class Frustum:
 
     def directions(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Ray vectors ``(..., 3)`` per mm of depth through (possibly fractional) cells, which broadcast."""
-        beam = self.beam
-        step = [torch.as_tensor(axis * self.cell / beam.distance, dtype=torch.float32, device=rows.device)
-                for axis in (beam.down, beam.across)]  # fmt: skip
-        first = torch.as_tensor((beam.corner - beam.source) / beam.distance, dtype=torch.float32, device=rows.device)
-        return first + (rows[..., None] + 0.5) * step[0] + (columns[..., None] + 0.5) * step[1]
+        first, down, across = self._axes(rows.device)
+        return first + (rows[..., None] + 0.5) * down + (columns[..., None] + 0.5) * across
+
+    def slant(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """mm of way per mm of depth through cells, which broadcast: the lengths of their `directions`."""
+        beam, foot = self.beam, self.beam.source - self.beam.corner
+        y = (rows + 0.5) * (self.cell / beam.distance) - float(foot @ beam.down) / beam.distance
+        x = (columns + 0.5) * (self.cell / beam.distance) - float(foot @ beam.across) / beam.distance
+        return (1 + y * y + x * x).sqrt_()
 
     def source(self, device: torch.device | str) -> Tensor:
         """The source as a tensor ``(3,)``."""
         return torch.as_tensor(self.beam.source, dtype=torch.float32, device=device)
+
+    def _axes(self, device: torch.device) -> Tensor:
+        """The ray to the detector's corner, a cell's step down and one across ``(3, 3)``, per mm of depth."""
+        beam = self.beam
+        axes = np.stack([beam.corner - beam.source, beam.down * self.cell, beam.across * self.cell]) / beam.distance
+        return torch.as_tensor(axes, dtype=torch.float32, device=device)

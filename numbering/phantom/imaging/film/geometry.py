@@ -8,6 +8,7 @@ resampled for it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,13 @@ class Beam:
     rows: int
     columns: int
 
-    @property
+    @cached_property
     def normal(self) -> Array:
         """Unit vector from the source's side to the detector."""
         axis = np.cross(self.across, self.down)
         return np.asarray(axis if (self.corner - self.source) @ axis > 0 else -axis)
 
-    @property
+    @cached_property
     def distance(self) -> float:
         """Source to detector, square to it (SID)."""
         return float((self.corner - self.source) @ self.normal)

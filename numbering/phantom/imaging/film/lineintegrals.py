@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,52 +15,64 @@ from numbering.phantom.imaging.film.geometry import Beam
 from numbering.phantom.imaging.film.projection import add_excess, blocked_shape, paint_soft
 from numbering.phantom.imaging.film.sampling import Sampling
 from numbering.phantom.imaging.film.smooth import enlarged, noise_volume
-from numbering.phantom.scene.labels import Label, is_bone
+from numbering.phantom.scene.labels import is_bone
 from numbering.phantom.scene.structure import Structure
 
-SHARP = frozenset(range(1, 29)) | {Label.METAL, Label.CEMENT, Label.CAGE, Label.CALCIFICATION}
-"""Labels that are worth the fine lattice."""
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """``lengths`` ``(4, rows, columns)``: mm of each of `attenuation.BASIS` on the way to cells of ``factor`` pixels of
+    a beam's detector. Any number of films can be developed from one."""
+
+    beam: Beam
+    lengths: Tensor
+    factor: int
+
+    def cropped(self, top: int, left: int, rows: int, columns: int) -> Projection:
+        """A part of the detector, counted in cells; it must lie on it."""
+        factor, beam = self.factor, self.beam
+        corner = beam.corner + (beam.down * top + beam.across * left) * factor * beam.pitch
+        size = min(rows * factor, beam.rows - top * factor), min(columns * factor, beam.columns - left * factor)
+        part = replace(beam, corner=corner, rows=size[0], columns=size[1])
+        return Projection(part, self.lengths[:, top : top + rows, left : left + columns], factor)
 
 
-def integrals(
+def project(
     structures: Sequence[Structure],
     beam: Beam,
     patient: Patient,
     sampling: Sampling,
     generator: torch.Generator,
-) -> Tensor:
-    """mm of each of `attenuation.BASIS` under every pixel ``(4, rows, columns)``, on the generator's device."""
-    soft = _soft(structures, beam, patient, sampling, generator)
+) -> Projection:
+    """Line integrals of a scene, on the generator's device."""
+    factor = sampling.cell
+    shape = (-(-beam.rows // factor), -(-beam.columns // factor))
+    soft = _soft(structures, beam, patient, sampling, shape, generator)
     total = torch.cat([soft, torch.zeros_like(soft)])
-    grain = _trabeculae(beam, generator)
-    for sharp, factor, blocks in (
-        (True, sampling.fine, sampling.fine_blocks),
-        (False, sampling.middle, sampling.middle_blocks),
-    ):
-        frustum = Frustum(beam, beam.pitch * factor)
-        images: dict[tuple[int, bool], Tensor] = {}
-        for structure in structures:
-            cell = frustum.cell_at(float(beam.depth(structure.bounds.mean(0)[None])[0]))
-            found = hard(structure.label, patient, cell) if (structure.label in SHARP) is sharp else None
-            if found:
-                channel, profile = found
-                image = images.setdefault(
-                    (channel, is_bone(structure.label)),
-                    torch.zeros(blocked_shape(frustum, blocks), device=generator.device),
-                )
-                add_excess(structure, frustum, profile, blocks, image)
-        for (channel, bone), image in images.items():
-            total[channel] += enlarged(image, factor, beam.rows, beam.columns) * (grain if bone else 1)
-    return total
+    grain = _trabeculae(shape, beam.pitch * factor, generator)
+    frustum = Frustum(beam, beam.pitch * factor)
+    images: dict[tuple[int, bool], Tensor] = {}
+    for structure in structures:
+        cell = frustum.cell_at(float(beam.depth(structure.bounds.mean(0)[None])[0]))
+        found = hard(structure.label, patient, cell)
+        if found:
+            channel, profile = found
+            key = (channel, is_bone(structure.label))
+            if key not in images:
+                images[key] = torch.zeros(blocked_shape(frustum, sampling.blocks), device=generator.device)
+            add_excess(structure, frustum, profile, sampling.blocks, images[key])
+    for (channel, bone), image in images.items():
+        total[channel] += image[: shape[0], : shape[1]] * (grain if bone else 1)
+    return Projection(beam, total, factor)
 
 
-def _trabeculae(beam: Beam, generator: torch.Generator) -> Tensor:
+def _trabeculae(shape: tuple[int, int], cell_mm: float, generator: torch.Generator) -> Tensor:
     """Factors about 1 ``(rows, columns)``: no bone is even. The same grain lies over all bones of the film."""
-    factors = torch.ones((beam.rows, beam.columns), device=generator.device)
+    factors = torch.ones(shape, device=generator.device)
     for size_mm, share in ((9.0, 0.04), (3.0, 0.035), (1.1, 0.05)):
-        cell = size_mm / beam.pitch
+        cell = size_mm / cell_mm
         if cell >= 1.5:
-            factors += share * noise_volume((1, beam.rows, beam.columns), (1.0, cell, cell), generator)[0]
+            factors += share * noise_volume((1, *shape), (1.0, cell, cell), generator)[0]
     return factors.clamp_min_(0.3)
 
 
@@ -68,31 +81,30 @@ def _soft(
     beam: Beam,
     patient: Patient,
     sampling: Sampling,
+    shape: tuple[int, int],
     generator: torch.Generator,
 ) -> Tensor:
-    frustum = Frustum(beam, beam.pitch * sampling.soft)
+    frustum = Frustum(beam, beam.pitch * sampling.cell * sampling.soft)
     found = [
-        window
+        (structure, share, window)
         for structure in structures
-        if filling(structure.label, patient) and (window := frustum.window(structure.bounds))
+        if (share := filling(structure.label, patient))
+        and (window := frustum.window(structure.bounds, frustum.cell_at(0.8 * beam.distance)))
     ]
-    total = torch.zeros((2, beam.rows, beam.columns), device=generator.device)
+    total = torch.zeros((2, *shape), device=generator.device)
     if not found:
         return total
     rows, columns = frustum.shape
-    window = Window(0, rows, 0, columns, min(w.near for w in found) - 1, max(w.far for w in found) + 1)
-    volume = paint_soft(
-        structures, frustum, sampling.soft_step, lambda label: filling(label, patient), 3, window, generator.device
-    )
+    window = Window(0, rows, 0, columns, min(w.near for _, _, w in found) - 1, max(w.far for _, _, w in found) + 1)
+    volume = paint_soft(found, frustum, sampling.soft_step, 3, window, generator.device)
     steps = volume.shape[1]
     step = (window.far - window.near) / steps
     cell = frustum.cell_at((window.near + window.far) / 2)
     _unsettle(volume, (step, cell, cell), generator)
     at = [torch.arange(n, dtype=torch.float32, device=generator.device) for n in (rows, columns)]
-    slant = frustum.directions(at[0][:, None].expand(-1, columns), at[1][None].expand(rows, -1)).norm(dim=-1)
+    slant = frustum.slant(at[0][:, None], at[1][None])
     for channel in range(2):
-        image = volume[channel].sum(0) * slant * step
-        total[channel] = enlarged(image, sampling.soft, beam.rows, beam.columns)
+        total[channel] = enlarged(volume[channel].sum(0) * slant * step, sampling.soft, *shape)
     return total.clamp_min_(0)
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from numbering.phantom.imaging.film.smooth import blur, resized
+from numbering.phantom.imaging.film.smooth import halved, resized
 
 COARSEST_MM = 60.0
 """Detail coarser than this counts as the film's slow background."""
@@ -61,22 +60,31 @@ LOOKS: Mapping[str, Look] = {
 }
 
 
+SPARSE = 4
+"""Grey values are measured in each so manyth pixel of each so manyth row."""
 THICK = 0.45
 """The tone curve is fitted where the body is at least this share of its thickest: not to lungs and skin folds."""
 
 
+SHADES = 1 << 16
+
+
 def picture(signal: Tensor, tissue_mm: Tensor, look: Look, pitch: float) -> Tensor:
-    """Grey values 0…1 ``(rows, columns)``. ``tissue_mm`` is how much tissue was exposed under each pixel."""
-    density = -torch.log(signal)
-    processed = _weighed(density, tissue_mm > 30, look, pitch)
-    thick = tissue_mm[::4, ::4]
-    thickest = _percentiles(thick.reshape(-1), 98)[0]
-    inside = processed[::4, ::4][thick > (THICK * thickest).clamp_min(30)]
-    inside = inside if len(inside) > 50 else processed[::4, ::4].reshape(-1)
+    """Grey values 0…1 ``(rows, columns)`` of a signal, which is used up.
+
+    ``tissue_mm`` is how much tissue was exposed under each `SPARSE`-th pixel of each `SPARSE`-th row.
+    """
+    processed = _weighed(signal.log_().neg_(), tissue_mm > 30, look, pitch)
+    thickest = _percentiles(tissue_mm.reshape(-1), 98)[0]
+    sparse = processed[::SPARSE, ::SPARSE]
+    inside = sparse[tissue_mm > (THICK * thickest).clamp_min(30)]
+    inside = inside if len(inside) > 50 else sparse.reshape(-1)
     low, high = _percentiles(inside, look.dark, look.bright)
     # Below the body's darkest parts lies air: a toe, not a cut, as on film.
-    grey = ((processed - low + 0.12 * (high - low)) / (1.14 * (high - low)).clamp_min(1e-3)).clamp(0, 1)
-    return _curve(grey**look.gamma, look.steep)
+    scale = (SHADES - 1) / (1.14 * (high - low)).clamp_min(1e-3)
+    shade = (processed - (low - 0.12 * (high - low))).mul_(scale).clamp_(0, SHADES - 1).int()
+    shades = torch.linspace(0, 1, SHADES, device=signal.device)
+    return _curve(shades**look.gamma, look.steep).index_select(0, shade.view(-1)).view_as(signal)
 
 
 def _percentiles(values: Tensor, *percent: float) -> list[Tensor]:
@@ -95,20 +103,20 @@ def _curve(grey: Tensor, steep: float) -> Tensor:
 def _weighed(density: Tensor, body: Tensor, look: Look, pitch: float) -> Tensor:
     """The octaves of the image put together again, each with its own weight (a Laplacian pyramid)."""
     # Open beam is so far from the body that its edge would ring: it is pulled towards the body first.
-    inside = density[::4, ::4][body[::4, ::4]]
+    inside = density[::SPARSE, ::SPARSE][body]
     floor = _percentiles(inside, 0.5)[0] - 0.5 if len(inside) > 50 else density.min()
-    current = torch.maximum(density, floor + (density - floor) * 0.15)
+    current = torch.maximum(density, floor * 0.85 + density * 0.15)
     octaves, scale_mm = [], pitch
     while scale_mm < COARSEST_MM / 2 and min(current.shape) > 8:
-        small = functional.avg_pool2d(blur(current, 0.8)[None, None], 2, ceil_mode=True)[0, 0]
-        octaves.append((current - _up(small, current), scale_mm))
+        small = halved(current, 0.8)
+        octaves.append((current.sub_(_up(small, current)), scale_mm))
         current, scale_mm = small, scale_mm * 2
     result = (current - current.mean()) * look.slow
     for band, at_mm in reversed(octaves):
         gain = look.fine if at_mm < 0.75 else look.middle if at_mm < 6 else (look.middle * look.slow) ** 0.5
         reference = 0.12
-        size = band.abs().clamp_min(1e-4)
-        result = _up(result, band) + band * gain * (size / reference) ** (look.power - 1)
+        size = band.abs().clamp_min_(1e-4).mul_(1 / reference).pow_(look.power - 1).mul_(gain)
+        result = _up(result, band).addcmul(band, size)
     return result
 
 

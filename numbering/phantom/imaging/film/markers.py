@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -10,6 +12,19 @@ from numbering.phantom.imaging.film.geometry import Beam
 from numbering.phantom.imaging.film.position import View
 
 Mask = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """``value`` ``(rows, columns)`` on a film from this row and column on; 0 around it."""
+
+    row: int
+    column: int
+    value: Mask
+
+
+EDGE = 4
+"""Pixels around a mark, over which its edge is blurred."""
 
 WORDS: dict[View, tuple[str, ...]] = {
     "AP": ("AP", "STANDING", "ERECT", "STEHEND", "DEBOUT", "A.P.", "DE PIE"),
@@ -30,8 +45,8 @@ def letters(text: str, height_px: int, *, framed: bool = False) -> Mask:
     return np.asarray(picture, np.float32) / np.float32(255)
 
 
-def lead(view: View, beam: Beam, rng: np.random.Generator) -> Mask | None:
-    """The side marker as mm of lead-like metal on the detector ``(rows, columns)``; None where it was forgotten.
+def lead(view: View, beam: Beam, rng: np.random.Generator) -> Mark | None:
+    """The side marker as mm of lead-like metal on the detector; None where it was forgotten.
 
     On an AP film it says L or R on that side of the patient; on a lateral film the side at the detector.
     """
@@ -55,27 +70,23 @@ def lead(view: View, beam: Beam, rng: np.random.Generator) -> Mask | None:
     inset = rng.uniform(12, 40) / beam.pitch
     row = int(rng.uniform(0.04, 0.85) * beam.rows)
     column = int(inset if on_left else beam.columns - inset - mark.shape[1])
-    film = np.zeros((beam.rows, beam.columns), np.float32)
-    _lay(film, mark, row, column)
-    return film * 12.0
+    return _laid(mark * np.float32(12.0), row, column, beam)
 
 
-def burned_in(view: View, beam: Beam, rng: np.random.Generator) -> Mask | None:
+def burned_in(view: View, beam: Beam, rng: np.random.Generator) -> Mark | None:
     """A word that the workstation wrote over the picture, 0…1; None on most films."""
     if rng.random() > 0.25:
         return None
     words = WORDS[view]
     mark = letters(words[int(rng.integers(len(words)))], round(rng.uniform(7, 14) / beam.pitch))
-    film = np.zeros((beam.rows, beam.columns), np.float32)
     row = int(rng.choice([0.02, 0.93]) * beam.rows)
     column = int(rng.choice([0.03, 0.75]) * beam.columns)
-    _lay(film, mark, row, column)
-    return film
+    return _laid(mark, row, column, beam)
 
 
-def _lay(film: Mask, mark: Mask, row: int, column: int) -> None:
-    """Lay a mask on a film, cut at its edges."""
+def _laid(mask: Mask, row: int, column: int, beam: Beam) -> Mark | None:
+    """A mask with an empty edge around it, cut at the film's edges."""
+    value, row, column = np.pad(mask, EDGE), row - EDGE, column - EDGE
     top, left = max(row, 0), max(column, 0)
-    bottom, right = min(row + mark.shape[0], film.shape[0]), min(column + mark.shape[1], film.shape[1])
-    if bottom > top and right > left:
-        film[top:bottom, left:right] = mark[top - row : bottom - row, left - column : right - column]
+    value = value[top - row : max(beam.rows - row, 0), left - column : max(beam.columns - column, 0)]
+    return Mark(top, left, np.ascontiguousarray(value)) if value.size else None

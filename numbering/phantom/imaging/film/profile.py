@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ALONG = 0.02
+"""Between samples that differ by less, mm, a ray runs along the surface."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -35,26 +38,38 @@ class Profile:
 
     def mean(self, distance: Tensor, next_distance: Tensor) -> Tensor:
         """Mean between pairs of samples; distances in mm, negative inside."""
-        step = distance - next_distance
-        # Where the ray runs along the surface, a difference of two antiderivatives would be all rounding error.
-        wide = step.abs().clamp_min(0.02) * step.sign().where(step != 0, step.new_ones(()))
-        middle = (distance + next_distance) / -2
-        return (self._integral(middle + wide / 2) - self._integral(middle - wide / 2)) / wide
+        return self.means(torch.stack([distance, next_distance], 1))[:, 0]
 
-    def _integral(self, inside: Tensor) -> Tensor:
-        total, outer = torch.zeros_like(inside), 0.0
+    def means(self, distance: Tensor) -> Tensor:
+        """Means ``(n, planes - 1, …)`` between neighbouring samples ``(n, planes, …)``."""
+        total = self._integral(distance)
+        step = distance[:, 1:] - distance[:, :-1]
+        mean = (total[:, 1:] - total[:, :-1]).div_(step)
+        # Where the ray runs along the surface, a difference of two antiderivatives would be all rounding error.
+        flat = step.abs_() < ALONG
+        mean[flat] = self._density((distance[:, 1:] + distance[:, :-1])[flat] / 2)
+        return mean
+
+    def _integral(self, distance: Tensor) -> Tensor:
+        """An antiderivative in the distance of the density, each of whose steps is spread over ``soft`` mm."""
+        total, outer = torch.zeros_like(distance), 0.0
         for depth, density in self.layers:
-            total += (density - outer) * _ramp(inside - depth, self.soft)
+            over = distance + (depth - self.soft / 2)
+            blended = over.clamp(-self.soft, 0)
+            over.sub_(blended).clamp_(max=0)
+            total.add_(over, alpha=density - outer)
+            total.addcmul_(blended, blended, value=(outer - density) / (2 * self.soft))
             outer = density
         return total
 
+    def _density(self, distance: Tensor) -> Tensor:
+        found, outer = torch.zeros_like(distance), 0.0
+        for depth, density in self.layers:
+            found += (density - outer) * (0.5 - (distance + depth) / self.soft).clamp(0, 1)
+            outer = density
+        return found
 
-def _ramp(inside: Tensor, soft: float) -> Tensor:
-    """Antiderivative of a step at 0 that is spread over ``soft`` mm."""
-    blended = (inside + soft / 2).clamp(0, soft) ** 2 / (2 * soft)
-    return blended + (inside - soft / 2).clamp_min(0)
 
-
-def inside_share(distance: Tensor, next_distance: Tensor, soft: float) -> Tensor:
-    """Share 0…1 of the way between two samples that lies inside."""
-    return Profile(((0.0, 1.0),), soft).mean(distance, next_distance)
+def inside_shares(distance: Tensor, soft: float) -> Tensor:
+    """Shares 0…1 ``(planes - 1, …)`` of the way between neighbouring samples ``(planes, …)`` that lie inside."""
+    return Profile(((0.0, 1.0),), soft).means(distance[None])[0]

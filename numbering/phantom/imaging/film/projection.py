@@ -7,48 +7,52 @@ near its surface; deep inside, a block's integral is its depth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from numbering.phantom.imaging.film.frustum import Frustum, Window
-from numbering.phantom.imaging.film.profile import Profile, inside_share
+from numbering.phantom.imaging.film.geometry import Array
+from numbering.phantom.imaging.film.profile import Profile, inside_shares
 from numbering.phantom.scene.structure import Structure
 
+LARGE = 48
+"""Cells along both sides of a window that need not be looked at one by one."""
 CHUNK = 120_000
 """Points of one call to a signed distance: what stays in a core's cache."""
 
 
 def paint_soft(
-    structures: Iterable[Structure],
+    fillings: Iterable[tuple[Structure, tuple[float, ...], Window]],
     frustum: Frustum,
     step: float,
-    composition: Callable[[int], tuple[float, ...] | None],
     channels: int,
     window: Window,
     device: torch.device | str,
 ) -> Tensor:
     """A volume ``(channels, depth, rows, columns)`` of what fills the rays, later structures over earlier ones.
 
-    ``composition`` gives a label's channels (None: it is no soft tissue); depths run from ``window.near`` in ``step``s.
+    ``fillings`` are structures with their channels and the part of the frustum that each may reach; depths run from
+    ``window.near`` in ``step``s.
     """
     steps = max(1, round((window.far - window.near) / step))
     volume = torch.zeros((channels, steps, *window.shape), dtype=torch.float32, device=device)
     soft = frustum.cell_at((window.near + window.far) / 2)
-    for structure in structures:
-        filling = composition(structure.label)
-        found = frustum.window(structure.bounds, soft) if filling is not None else None
-        part = _shared(found, window, step, steps) if found else None
-        if filling is None or part is None:
+    for structure, filling, found in fillings:
+        part = _shared(found, window, step, steps)
+        if part is None:
             continue
         first, last, top, bottom, left, right = part
         rows, columns, depth = _axes(frustum, window, step, part, device)
         share = _shares(structure, frustum, rows, columns, depth, soft, device)
         view = volume[:, first:last, top:bottom, left:right]
-        colour = torch.tensor(filling, dtype=torch.float32, device=device)[:, None, None, None]
-        view.lerp_(colour.expand_as(view), share[None].expand_as(view))
+        for channel, value in zip(view, filling, strict=True):
+            channel.lerp_(channel.new_tensor(value).expand_as(channel), share)
     return volume
 
 
@@ -81,34 +85,65 @@ def _shares(
     soft: float,
     device: torch.device | str,
 ) -> Tensor:
-    """Share of each interval of depth that is inside ``(depth, rows, columns)``."""
+    """Share of each interval of depth that is inside ``(depth, rows, columns)``.
+
+    Large windows are looked at in every second row and column only: outlines of organs are smooth.
+    """
+    sparse = min(len(rows), len(columns)) >= LARGE
+    shape = (len(depth), len(rows), len(columns))
+    if sparse:
+        rows, columns = (axis[0] + torch.arange(0, len(axis) + 1, 2, device=axis.device) for axis in (rows, columns))
     source = frustum.source(device)
-    ray = frustum.directions(rows[:, None].expand(-1, len(columns)), columns[None].expand(len(rows), -1))
+    ray = frustum.directions(rows[:, None], columns[None])
     every = max(1, CHUNK // max(1, ray.shape[0] * ray.shape[1]))
-    distances = [structure.signed_distance(source + part[:, None, None, None] * ray) for part in depth.split(every)]
-    distance = torch.cat(distances)
-    return inside_share(distance[:-1], distance[1:], soft)
+    distance = torch.cat(
+        [structure.signed_distance(source + part[:, None, None, None] * ray) for part in depth.split(every)]
+    )
+    if sparse:
+        size = (2 * len(rows) - 1, 2 * len(columns) - 1)
+        distance = functional.interpolate(distance[None], size=size, mode="bilinear", align_corners=True)[0]
+        distance = distance[:, : shape[1], : shape[2]]
+    return inside_shares(distance, soft)
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """How the fine lattice is cut: ``side`` cells square and ``steps`` steps of ``step`` mm deep."""
+    """How the fine lattice is cut: ``side`` cells square and ``steps`` steps of ``step`` mm deep.
+
+    Distances are worked out at ``knots`` × ``knots`` rays of a block, its edges among them, and interpolated to its
+    cells: a distance is far smoother than what is made of it.
+    """
 
     side: int = 8
     steps: int = 4
     step: float = 1.5
+    knots: int = 4
 
     @property
     def depth(self) -> float:
         """mm of depth of a block."""
         return self.steps * self.step
 
+    @cached_property
+    def places(self) -> Array:
+        """Where the knots lie ``(knots,)``, cells counted from the block's first."""
+        return np.linspace(-0.5, self.side - 0.5, self.knots)
+
+    def spread(self, device: torch.device) -> Tensor:
+        """Weights ``(knots², side²)`` of the knots at the cells: a polynomial through the knots along both sides."""
+        at = np.arange(self.side)[None]
+        weights = np.ones((self.knots, self.side))
+        for index, place in enumerate(self.places):
+            others = np.delete(self.places, index)[:, None]
+            weights[index] = ((at - others) / (place - others)).prod(0)
+        return torch.as_tensor(np.kron(weights, weights), dtype=torch.float32, device=device)
+
 
 GROUP = 4
 """Blocks are looked for in groups of this many along each axis."""
 UNEVEN = 1.6
 """Away from its surface a shape's distance may be off by this factor …"""
-NEARLY_TRUE = 1.15
+NEARLY_TRUE = 1.05
 """… and near it by this one."""
 
 
@@ -120,25 +155,19 @@ def add_excess(structure: Structure, frustum: Frustum, profile: Profile, blocks:
     window = frustum.window(structure.bounds, 2.0)
     if window is None:
         return
-    device = image.device
     near = window.near - blocks.step
-    lattice = _every_block(window, blocks, near, device)
-    for size in (GROUP, 1):
-        if size != GROUP:
-            lattice = _split(lattice, window, blocks, near)
-        if not len(lattice):
-            return
-        centre = _points(frustum, lattice, blocks, near, size)
-        reach = _half_diagonal(frustum, blocks, size, window.far)
-        distance = torch.cat([structure.signed_distance(part) for part in centre.split(CHUNK)])
-        if size == 1:
-            deep = distance < -NEARLY_TRUE * reach - profile.thickness
-            _add_deep(frustum, lattice[deep], blocks, profile.core, image)
-            lattice = lattice[(distance < NEARLY_TRUE * reach + profile.soft) & ~deep]
-        else:
-            lattice = lattice[distance < UNEVEN * reach + 0.5]
-    if len(lattice):
-        _add_near(structure, frustum, profile, blocks, lattice, near, image)
+    groups = _every_group(window, blocks, near, image.device)
+    distance = structure.signed_distance(_points(frustum, groups, blocks, near, GROUP))
+    groups = groups[distance < UNEVEN * _half_diagonal(frustum, blocks, GROUP, window.far) + 0.5]
+    reach = _half_diagonal(frustum, blocks, 1, window.far)
+    for some in groups.split(max(1, CHUNK // GROUP**3)):
+        lattice, held = _split(some, window, blocks, near)
+        distance = structure.signed_distance(_points(frustum, lattice, blocks, near, 1))
+        deep = held & (distance < -NEARLY_TRUE * reach - profile.thickness)
+        _add_deep(frustum, lattice[deep], blocks, profile.core, image)
+        held &= (distance < NEARLY_TRUE * reach + profile.soft / 2) & ~deep
+        if bool(held.any()):
+            _add_near(structure, frustum, profile, blocks, lattice[held], near, image)
 
 
 def blocked_shape(frustum: Frustum, blocks: Blocks) -> tuple[int, int]:
@@ -147,8 +176,9 @@ def blocked_shape(frustum: Frustum, blocks: Blocks) -> tuple[int, int]:
     return rows, columns
 
 
-def _every_block(window: Window, blocks: Blocks, near: float, device: torch.device) -> Tensor:
-    """Groups of blocks ``(n, 3)`` that cover the window: depth, row, column, counted in blocks."""
+def _every_group(window: Window, blocks: Blocks, near: float, device: torch.device) -> Tensor:
+    """First blocks ``(layers, rows, columns, 3)`` of the groups that cover the window: depth, row, column, counted in
+    blocks."""
     side = blocks.side
     layers = int((window.far + blocks.step - near) / blocks.depth) + 1
     ranges = (
@@ -156,23 +186,23 @@ def _every_block(window: Window, blocks: Blocks, near: float, device: torch.devi
         torch.arange(window.top // side, (window.bottom - 1) // side + 1, GROUP, device=device),
         torch.arange(window.left // side, (window.right - 1) // side + 1, GROUP, device=device),
     )
-    return torch.cartesian_prod(*ranges)
+    return torch.stack(torch.meshgrid(*ranges, indexing="ij"), -1)
 
 
-def _split(groups: Tensor, window: Window, blocks: Blocks, near: float) -> Tensor:
-    """The blocks of these groups, as far as they lie in the window."""
+def _split(groups: Tensor, window: Window, blocks: Blocks, near: float) -> tuple[Tensor, Tensor]:
+    """The blocks ``(n, GROUP³, 3)`` of groups ``(n, 3)``, and which of them lie in the window."""
     inside = torch.arange(GROUP, device=groups.device)
-    found = (groups[:, None] + torch.cartesian_prod(inside, inside, inside)[None]).reshape(-1, 3)
+    found = groups[:, None] + torch.cartesian_prod(inside, inside, inside)
     side = blocks.side
-    fits = (found[:, 1] <= (window.bottom - 1) // side) & (found[:, 2] <= (window.right - 1) // side)
-    return found[fits & (found[:, 0] * blocks.depth + near < window.far + blocks.step)]
+    fits = (found[..., 1] <= (window.bottom - 1) // side) & (found[..., 2] <= (window.right - 1) // side)
+    return found, fits & (found[..., 0] * blocks.depth + near < window.far + blocks.step)
 
 
 def _points(frustum: Frustum, lattice: Tensor, blocks: Blocks, near: float, size: int) -> Tensor:
-    """Middles ``(n, 3)`` of blocks (or of groups of ``size``)."""
+    """Middles ``(..., 3)`` of blocks (or of groups of ``size``)."""
     at = lattice.float() + size / 2
-    ray = frustum.directions(at[:, 1] * blocks.side - 0.5, at[:, 2] * blocks.side - 0.5)
-    return frustum.source(lattice.device) + (at[:, 0] * blocks.depth + near)[:, None] * ray
+    ray = frustum.directions(at[..., 1] * blocks.side - 0.5, at[..., 2] * blocks.side - 0.5)
+    return frustum.source(lattice.device) + (at[..., 0] * blocks.depth + near)[..., None] * ray
 
 
 def _half_diagonal(frustum: Frustum, blocks: Blocks, size: int, far: float) -> float:
@@ -191,7 +221,7 @@ def _cells(lattice: Tensor, blocks: Blocks) -> tuple[Tensor, Tensor]:
 def _add_deep(frustum: Frustum, lattice: Tensor, blocks: Blocks, core: float, image: Tensor) -> None:
     if len(lattice) and core:
         rows, columns = _cells(lattice, blocks)
-        slant = frustum.directions(rows.float(), columns.float()).norm(dim=-1)
+        slant = frustum.slant(rows, columns)
         image.view(-1).index_add_(
             0, (rows * image.shape[1] + columns).reshape(-1), (slant * core * blocks.depth).reshape(-1)
         )
@@ -206,13 +236,22 @@ def _add_near(
     near: float,
     image: Tensor,
 ) -> None:
-    source = frustum.source(lattice.device)
-    planes = torch.arange(blocks.steps + 1, dtype=torch.float32, device=lattice.device) * blocks.step
-    for part in lattice.split(max(1, CHUNK // (blocks.side**2 * (blocks.steps + 1)))):
-        rows, columns = _cells(part, blocks)
-        ray = frustum.directions(rows.float(), columns.float())[:, None]
-        depth = (part[:, 0, None] * blocks.depth + near + planes)[:, :, None, None, None]
-        distance = structure.signed_distance(source + depth * ray)
-        mean = profile.mean(distance[:, :-1], distance[:, 1:]).sum(1)
-        length = mean * ray[:, 0].norm(dim=-1) * blocks.step
-        image.view(-1).index_add_(0, (rows * image.shape[1] + columns).reshape(-1), length.reshape(-1))
+    device = lattice.device
+    source, spread = frustum.source(device), blocks.spread(device)
+    planes = torch.arange(blocks.steps + 1, dtype=torch.float32, device=device) * blocks.step
+    places = torch.as_tensor(blocks.places, dtype=torch.float32, device=device)
+    cells = blocks.side**2 * (blocks.steps + 1)
+    for part in lattice.split(max(1, CHUNK // cells)):
+        at = (part[:, 1:] * blocks.side).float()
+        ray = frustum.directions(at[:, 0, None, None] + places[:, None], at[:, 1, None, None] + places)
+        depth = (part[:, 0, None] * blocks.depth + near + planes)[:, :, None, None]
+        points = source + depth * ray.reshape(len(part), 1, -1, 3)
+        knots = structure.signed_distance(points.reshape(len(part), -1, 3)).reshape(points.shape[:-1])
+        deep = knots.amax((1, 2)) < -profile.thickness - profile.soft / 2
+        _add_deep(frustum, part[deep], blocks, profile.core, image)
+        cut = ~deep & (knots.amin((1, 2)) < profile.soft / 2)
+        if bool(cut.any()):
+            rows, columns = _cells(part[cut], blocks)
+            mean = profile.means(knots[cut] @ spread).sum(1)
+            length = mean * frustum.slant(rows, columns).flatten(1) * blocks.step
+            image.view(-1).index_add_(0, (rows * image.shape[1] + columns).reshape(-1), length.reshape(-1))

@@ -9,40 +9,39 @@ from numbering.phantom.imaging.film.projection import Blocks
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """Pitch of the pixels, mm; widths of the lattices' cells in pixels; steps along the rays, mm."""
+    """Pitch of the pixels, mm; widths of the lattices' cells; steps along the rays, mm."""
 
     pitch: float
-    fine: int
-    """Vertebrae, metal, calcification."""
-    middle: int
-    """Ribs, pelvis, limbs."""
+    cell: int
+    """Width of a cell in pixels."""
     soft: int
+    """Width of soft tissue's cells, in cells."""
     soft_step: float
-    fine_blocks: Blocks
-    middle_blocks: Blocks
+    blocks: Blocks
+    """How bones' cells are cut."""
 
     @staticmethod
     def full(pitch: float) -> Sampling:
         """A film as an archive holds it."""
+        cell = max(1, round(0.4 / pitch))
         return Sampling(
             pitch=pitch,
-            fine=max(1, round(0.42 / pitch)),
-            middle=max(1, round(0.7 / pitch)),
-            soft=max(1, round(2.2 / pitch)),
+            cell=cell,
+            soft=max(1, round(2.2 / (pitch * cell))),
             soft_step=5.0,
-            fine_blocks=Blocks(side=8, steps=2, step=1.6),
-            middle_blocks=Blocks(side=8, steps=2, step=2.4),
+            blocks=_blocks(pitch * cell),
         )
 
     @staticmethod
     def quick(pitch: float) -> Sampling:
         """A small film for training: a pixel is a cell."""
-        return Sampling(
-            pitch=pitch,
-            fine=1,
-            middle=max(1, round(1.3 / pitch)),
-            soft=max(1, round(3.4 / pitch)),
-            soft_step=10.0,
-            fine_blocks=Blocks(side=4, steps=2, step=2.0),
-            middle_blocks=Blocks(side=4, steps=2, step=2.5),
-        )
+        return Sampling(pitch=pitch, cell=1, soft=max(1, round(3.4 / pitch)), soft_step=10.0, blocks=_blocks(pitch))
+
+
+BLOCK_MM = 3.3
+
+
+def _blocks(cell_mm: float) -> Blocks:
+    """Cubes at the patient, about as large as a distance to a bone can be relied on."""
+    side = max(2, round(BLOCK_MM / cell_mm))
+    return Blocks(side=side, steps=2, step=1.6, knots=3)
