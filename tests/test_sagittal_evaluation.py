@@ -185,7 +185,7 @@ def test_regression_and_bland_altman_find_a_known_relation() -> None:
     true = np.linspace(20, 70, 26)
     wobble = np.where(np.arange(26) % 2, 1.0, -1.0)
     angles = [
-        figures.Angle(name=LORDOSIS, true=t, said=2 + 1.1 * t + w, uncertainty=4.05)
+        figures.Angle(name=LORDOSIS, true=t, said=2 + 1.1 * t + w, uncertainty=8.1)
         for t, w in zip(true, wobble, strict=True)
     ]
     found = figures.angle_figures(angles)

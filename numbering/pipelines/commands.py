@@ -16,6 +16,8 @@ from numbering.weights import Entry
 
 MODULES = {
     "ap-xray": "numbering.pipelines.ap_xray.commands",
+    "sagittal-xray": "numbering.pipelines.sagittal_xray.commands",
+    "view": "numbering.pipelines.view.commands",
 }
 
 Progress = Callable[[str, int, int], None]

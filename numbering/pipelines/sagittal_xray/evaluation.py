@@ -27,9 +27,6 @@ from numbering.pipelines.sagittal_xray.scoring import Outcome, score
 from numbering.result import Findings, ModelIdentity
 from numbering.study import Radiograph
 
-PARTS = ("refine", "sequence", "abstention")
-"""What can be left out: step II, the joint decision about names, and the refusal to answer."""
-
 
 class Method(Protocol):
     """The pipeline, whole or with parts left out."""
@@ -61,7 +58,7 @@ def judge(
     """Read every case. ``without`` is left out of all three readings."""
     answer = build(without)
     forced = build(without | {"abstention"})
-    coarse = build(without | {"abstention", "refine"})
+    coarse = build(without | {"abstention", "step-two"})
     judged = []
     for case in cases:
         judged.append(

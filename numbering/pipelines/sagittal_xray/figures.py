@@ -28,7 +28,7 @@ def headline(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
     """What matters most of some films. Shares 0…1, errors in percent; None where there is nothing to take it of.
 
     ``level accuracy`` is the paper's: true vertebrae whose name lies on them, of all in view. ``as justified`` compares
-    with what a perfect reader of the film would say. ``wrong ≥ 0.9`` counts films.
+    with what a perfect reader of the film would say. ``wrong ≥ 0.9`` and ``angle > 15°`` count films.
     """
     right = [right for one in outcomes for right in one.right.values()]
     justified = [right for one in outcomes for right in one.justified.values()]
@@ -40,6 +40,7 @@ def headline(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
         "median x %": x,
         "median y %": y,
         "wrong ≥ 0.9": _mean([one.confident_wrong for one in outcomes]),
+        "angle > 15°": _mean([one.worst_angle > WORST_DEGREES for one in outcomes]),
         "abstained": _mean([not one.answered for one in outcomes]),
     }
 
@@ -95,7 +96,7 @@ def angles_of(outcomes: Sequence[Outcome], name: str) -> list[Angle]:
 def angle_figures(angles: Sequence[Angle]) -> dict[str, float | None]:
     """Regression and Bland–Altman of one angle over films: degrees and shares 0…1; None where too few were given.
 
-    ``covered`` is the share of truths within twice the stated uncertainty: 0.95 if it is honest.
+    ``covered`` is the share of truths within the stated ±: 0.95 if it is honest.
     """
     given = [one for one in angles if one.said is not None]
     true, said = np.array([one.true for one in given]), np.array([one.said for one in given], float)
@@ -119,7 +120,7 @@ def angle_figures(angles: Sequence[Angle]) -> dict[str, float | None]:
         "maximum": float(np.abs(error).max()),
         "above 5°": float((np.abs(error) > LARGE_DEGREES).mean()),
         "above 15°": float((np.abs(error) > WORST_DEGREES).mean()),
-        "covered": _mean([size <= 2 * uncertainty for size, uncertainty in stated]),
+        "covered": _mean([size <= uncertainty for size, uncertainty in stated]),
     }
 
 

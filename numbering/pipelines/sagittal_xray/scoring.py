@@ -89,7 +89,7 @@ def score(case: Case, findings: Findings) -> Outcome:
     """Compare the findings of one film with its truth."""
     said = {one.level: one for one in findings.vertebrae if one.corners or one.endplate}
     places = {level: np.array(one.endplate or one.corners, float) for level, one in said.items()}
-    lies_on = {level: _vertebra_at(places[level], case.levels) for level in places}
+    lies_on = {level: vertebra_at(places[level], case.levels) for level in places}
     names = {true: name for name, true in lies_on.items() if true is not None}
     return Outcome(
         case=case,
@@ -126,7 +126,7 @@ def _corner(level: str, said: Corners, true: Corners) -> Corner:
     )
 
 
-def _vertebra_at(corners: Corners, levels: Mapping[str, Corners]) -> str | None:
+def vertebra_at(corners: Corners, levels: Mapping[str, Corners]) -> str | None:
     """The vertebra in view on whose middle these corners' middle lies: the nearest, within half a body's diagonal."""
     if not levels:
         return None

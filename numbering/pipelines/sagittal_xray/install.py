@@ -1,0 +1,92 @@
+"""Weights into the registry: an IR for each network, operating point from validation films, sha256 of every file."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from numbering import weights as shelf
+from numbering.pipelines.commands import Progress, silent
+from numbering.pipelines.sagittal_xray.card import CARD
+from numbering.pipelines.sagittal_xray.export import export_openvino, stored_size
+from numbering.pipelines.sagittal_xray.levels import LEVELS24
+from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
+from numbering.pipelines.sagittal_xray.sizes import Size
+from numbering.weights import Entry, WeightsFile, registry, save_entry, sha256_of
+
+LICENCE = "AGPL-3.0-or-later"
+INTENDED_USE = (
+    "Research: names vertebrae and measures lordosis and sacral slope on lateral radiographs of the lumbar or the "
+    "whole spine of adults. Not a medical device; every result is to be verified by a radiologist."
+)
+LIMITATIONS = (
+    "Trained on simulated films alone: no real lateral film has trained it, and how it does on real ones is not known.",
+    "Names rest on the last rib-bearing vertebra or on the sacrum: in spines with another number of vertebrae they are "
+    "presumed, and the alternative is stated.",
+    "Corners are projections of landmarks in the middle of the body, not of its outline.",
+    "Standing or lying, flexed or extended is not told apart; angles are those of the film.",
+)
+
+
+def install(weights: Path, data: Path, *, trained_on: str, command: str, progress: Progress = silent) -> Entry:
+    """Copy the weights to the registry's folder, convert, calibrate on validation films, and write the entry."""
+    from numbering.pipelines.sagittal_xray.calibrate import as_numbers, fit
+    from numbering.pipelines.sagittal_xray.cases import cases
+    from numbering.pipelines.sagittal_xray.pipeline import SagittalXray
+
+    size = stored_size(weights)
+    films = list(cases(data, "auto", "val"))
+    if not films:
+        raise ValueError(
+            f"{data}: no validation films; expected simulated ones of reserved seeds (reserved --split val)"
+        )
+    kept = shelf.FOLDER / f"{CARD.weights}.safetensors"
+    if weights.resolve() != kept.resolve():
+        shutil.copyfile(weights, kept)
+    converted = {
+        name: (_file(xml, trained_on), _file(binary, trained_on))
+        for name, (xml, binary) in export_openvino(kept, kept.with_suffix("")).items()
+    }
+    entry = _entry(size, _file(kept, trained_on), converted, trained_on, command)
+    done = iter(range(1, len(films) + 1))
+    point = fit(
+        SagittalXray("cpu", entry=entry), films, lambda case: progress(case.field_of_view, next(done), len(films))
+    )
+    entry = entry.model_copy(update={"operating_point": as_numbers(point)})
+    save_entry(entry)
+    return entry
+
+
+def candidate_entry(weights: Path) -> Entry:
+    """An entry for weights that are not installed: run by torch, with the installed operating point if any."""
+    entry = _entry(stored_size(weights), _file(weights.resolve(), "", str(weights.resolve())), None, "", "")
+    installed = registry().get(CARD.weights)
+    return entry.model_copy(update={"operating_point": installed.operating_point}) if installed else entry
+
+
+def _entry(
+    size: Size,
+    torch: WeightsFile,
+    openvino: dict[str, tuple[WeightsFile, WeightsFile]] | None,
+    trained_on: str,
+    command: str,
+) -> Entry:
+    return Entry(
+        name=CARD.weights,
+        version=CARD.version,
+        architecture=size.name,
+        classes=tuple(str(level) for level in LEVELS24),
+        torch=torch,
+        openvino=openvino,
+        trained_on=trained_on,
+        training_command=command,
+        intended_use=INTENDED_USE,
+        limitations=LIMITATIONS,
+        operating_point=asdict(OperatingPoint()),
+        figures={},
+    )
+
+
+def _file(path: Path, trained_on: str, name: str | None = None) -> WeightsFile:
+    return WeightsFile(file=name or path.name, sha256=sha256_of(path), licence=LICENCE, trained_on=trained_on)
