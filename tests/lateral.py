@@ -17,11 +17,12 @@ from numbering.phantom.imaging.film.truth import describe
 from numbering.phantom.pose import Skeleton, pose
 from numbering.phantom.truth.film import TrueImage
 from numbering.pipelines.sagittal_xray.eyes import Canvas, CloserLook, WholeLook, seen
-from numbering.pipelines.sagittal_xray.levels import LEVELS24, SACRUM, channels
+from numbering.pipelines.sagittal_xray.levels import SACRUM, channels
 from numbering.pipelines.sagittal_xray.sizes import SIZES
 from numbering.study import Radiograph
 
-SPACING = 0.6
+SPACING = 0.8
+"""mm at the detector: coarse, for nothing is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +57,15 @@ def true_film(
     spacing_mm: tuple[float, float] | None = None,
     calibrated: bool = False,
     cut: float = 1.0,
+    above: int = 0,
     change: Callable[[Skeleton], Skeleton] = lambda skeleton: skeleton,
 ) -> TrueFilm:
-    """A lateral film; ``cut`` keeps so much of its height. ``turns``: quarter turns counter-clockwise, last."""
+    """A lateral film. ``cut`` keeps so much of its height, ``above`` adds so many rows; ``turns`` it is turned last by
+    so many quarter turns counter-clockwise."""
     skeleton = change(pose(sample(seed, anomaly)))
     rng = np.random.default_rng([seed, 7])
     beam = aim(skeleton, "lateral", field_of_view, rng, pitch=SPACING, wander=Wander())
-    beam = replace(beam, rows=round(beam.rows * cut))
+    beam = replace(beam, rows=round(beam.rows * cut) + above, corner=beam.corner - beam.down * above * beam.pitch)
     field_corners = np.array([[-0.5, -0.5], [beam.columns - 0.5, -0.5], [beam.columns - 0.5, beam.rows - 0.5],
                               [-0.5, beam.rows - 0.5]])  # fmt: skip
     film = Film(
@@ -102,7 +105,7 @@ class TrueEyes:
 
     ``missed`` channels are not seen by step I; ``blind`` neither by step II. ``shift`` moves corners in step II by
     channel, film pixels, ``first`` those of step I; ``wide`` widens the heat maps of a channel. ``ribs`` overrides.
-    ``sees`` moves what step I calls the bodies: channel to channel.
+    ``sees`` moves what step I calls the bodies: channel to channel; ``ghosts`` are bodies ``(4, 2)`` that only it sees.
     """
 
     film: TrueFilm
@@ -113,8 +116,9 @@ class TrueEyes:
     wide: dict[int, float] = field(default_factory=dict)
     ribs: dict[int, float] = field(default_factory=dict)
     sees: dict[int, int] = field(default_factory=dict)
+    ghosts: dict[int, np.ndarray] = field(default_factory=dict)
     sure: float = 6.0
-    size = SIZES["small"]
+    size = replace(SIZES["small"], pixels=256, crop=64)
 
     def whole(self, canvases: Sequence[Canvas]) -> list[WholeLook]:
         return [self._whole(canvas) for canvas in canvases]
@@ -138,6 +142,10 @@ class TrueEyes:
                 moved = corners + self.first.get(k, np.zeros(2))
                 for j, corner in enumerate(canvas.to_canvas(moved)):
                     heat[at, j] = _blob(heat.shape[2:], (rows, columns), corner, 1.2 * self.wide.get(k, 1.0))
+            for k, corners in self.ghosts.items():
+                logits[k] = self.sure
+                for j, corner in enumerate(canvas.to_canvas(corners)):
+                    heat[k, j] = _blob(heat.shape[2:], (rows, columns), corner, 1.2)
         return WholeLook(1 / (1 + np.exp(-logits)), *seen(canvas, heat))
 
     def _closer(self, canvas: Canvas) -> CloserLook:
@@ -161,14 +169,13 @@ def _blob(cells: Sequence[int], canvas: tuple[int, int], corner: np.ndarray, sd:
     """A heat map with its middle at a point of the canvas, ``sd`` in cells."""
     rows, columns = cells
     at_x, at_y = (corner[0] + 0.5) * columns / canvas[1] - 0.5, (corner[1] + 0.5) * rows / canvas[0] - 0.5
-    y, x = np.mgrid[:rows, :columns]
-    heat = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * sd**2)) + 1e-30
+    across, down = (
+        np.exp(-((np.arange(n) - at) ** 2) / (2 * sd**2)) + 1e-20 for n, at in ((columns, at_x), (rows, at_y))
+    )
+    heat = np.outer(down, across)
     return heat / heat.sum()
 
 
 def names_of(film: TrueFilm) -> list[str]:
     """The true names in view, head to foot."""
     return list(film.named)
-
-
-__all__ = ["LEVELS24", "TrueEyes", "TrueFilm", "names_of", "true_film"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from numbering.anatomy import Level, Variant
 from numbering.pipelines.sagittal_xray.bodies import Body
+from numbering.pipelines.sagittal_xray.levels import CHANNEL
 from numbering.pipelines.sagittal_xray.orientation import faces
 
 Array = NDArray[np.float64]
@@ -110,7 +111,8 @@ def _beside_neighbours(index: int, bodies: Sequence[Body]) -> str | None:
     depth = body.depth / max(float(np.median([one.depth for one in beside])), 1e-6)
     if not DEPTHS[0] <= depth <= DEPTHS[1]:
         return f"it is {depth:.2f} times as deep as its neighbours"
-    if not body.sacral:
+    beside = [one for one in beside if one.channel != CHANNEL[Level.C2]]  # the dens makes it tall
+    if not body.sacral and body.channel != CHANNEL[Level.C2] and beside:
         height = max(body.heights) / max(float(np.median([max(one.heights) for one in beside])), 1e-6)
         if height > TALLEST:
             return f"it is {height:.2f} times as high as its neighbours"

@@ -75,9 +75,9 @@ class Decoder:
     def decode(self, reading: Reading) -> Decoded:
         """Name the bodies of a reading."""
         bodies, counted = reading.bodies, counted_from(reading)
-        common = evidence_of_position(reading)
+        position, positions_mm = evidence_of_position(reading), _positions(reading)
         evidence = {
-            variant: _evidence(bodies, common, _channels(variant, counted), self.point, _positions(reading))
+            variant: _evidence(bodies, position, _channels(variant, counted), self.point, positions_mm)
             for variant in self.solvers
         }
         shares = self._shares(evidence)
@@ -152,19 +152,18 @@ def _evidence(
     positions_mm: Array | None,
 ) -> Evidence:
     """Log-likelihoods of every level for every body, if the spine were of the variant that has these channels."""
-    table = np.full((len(bodies), len(LEVELS)), -np.inf)
-    spurious = np.zeros(len(bodies))
+    odds = np.array([_log_odds(body) for body in bodies]).reshape(-1, 1)
+    ribs = np.clip([_logit(body.rib) for body in bodies], -point.rib_trust, point.rib_trust).reshape(-1, 1)
     seen_at = position @ _confusion()  # (n, 24): how likely this was seen of a body that stands at each position
-    for row, body in enumerate(bodies):
-        real = _log_odds(body)
-        for column, level in enumerate(LEVELS):
-            if level in channels:
-                table[row, column] = (
-                    -np.logaddexp(0, -real)
-                    + point.channel_trust * np.log(seen_at[row, channels[level]])
-                    + _of_ribs(body, level, point.rib_trust)
-                )
-        spurious[row] = -np.logaddexp(0, real) + point.channel_trust * np.log(1 / len(LEVELS24)) + np.log(0.5)
+    columns = [LEVELS.index(level) for level in channels]
+    thoracic = np.array([level.region == "T" for level in channels])
+    table = np.full((len(bodies), len(LEVELS)), -np.inf)
+    table[:, columns] = (
+        -np.logaddexp(0, -odds)
+        + point.channel_trust * np.log(seen_at[:, list(channels.values())])
+        - np.logaddexp(0, np.where(thoracic, -ribs, ribs))
+    )
+    spurious = -np.logaddexp(0, odds[:, 0]) + point.channel_trust * np.log(1 / len(LEVELS24)) + np.log(0.5)
     return Evidence(table, spurious, positions_mm)
 
 
@@ -184,12 +183,6 @@ def _log_odds(body: Body) -> float:
 def _logit(probability: float) -> float:
     share = min(max(probability, 1e-9), 1 - 1e-9)
     return float(np.log(share / (1 - share)))
-
-
-def _of_ribs(body: Body, level: Level, most: float) -> float:
-    """Log-likelihood of the ribs seen at a body, if it were this level."""
-    odds = float(np.clip(_logit(body.rib), -most, most))
-    return -float(np.logaddexp(0, -odds if level.region == "T" else odds))
 
 
 def _positions(reading: Reading) -> Array | None:

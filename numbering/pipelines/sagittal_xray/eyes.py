@@ -29,6 +29,21 @@ class Canvas:
     mirrored: bool = False
     turns: int = 0
 
+    def turned(self, turns: int, rows: int, columns: int) -> Canvas:
+        """The canvas of the whole film, of ``rows`` × ``columns``, after so many quarter turns counter-clockwise."""
+        placed = self.placement
+        left, top = placed.left, placed.top
+        right, bottom = left + placed.columns / placed.scale_x, top + placed.rows / placed.scale_y
+        corner = {
+            0: (left, top),
+            1: (top, columns - right),
+            2: (columns - right, rows - bottom),
+            3: (rows - bottom, left),
+        }[turns]
+        pixels = np.ascontiguousarray(np.rot90(self.pixels, turns))
+        scale = (placed.scale_x, placed.scale_y) if turns % 2 == 0 else (placed.scale_y, placed.scale_x)
+        return Canvas(pixels, Placement(*corner, *scale, *pixels.shape), self.mirrored, turns)
+
     def mirror(self) -> Canvas:
         """The same flipped left to right."""
         return Canvas(np.ascontiguousarray(self.pixels[:, ::-1]), self.placement, not self.mirrored, self.turns)

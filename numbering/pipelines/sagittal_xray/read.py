@@ -54,7 +54,9 @@ class Reading:
 
 def read(film: Radiograph, eyes: Eyes, point: OperatingPoint, *, closer: bool = True) -> Reading:
     """Look at a film: all four ways for its orientation, then at each body. ``closer`` False leaves step II out."""
-    first = [_whole_canvas(film, eyes, one) for one in ORIENTATIONS]
+    as_stored = Canvas(*whole(film.pixels, eyes.size))
+    rows, columns = film.pixels.shape
+    first = [as_stored.turned(one.quarter_turns, rows, columns) for one in ORIENTATIONS]
     looks = eyes.whole(first)
     lies = orientation.lies(
         {one: orientation.plausibility(look) for one, look in zip(ORIENTATIONS, looks, strict=True)}
@@ -87,10 +89,6 @@ def look_closer(
     looks = eyes.closer([*canvases, *(canvas.mirror() for canvas in canvases)])
     pairs = zip(looks[: len(found)], looks[len(found) :], strict=True)
     return [_refined(body, pair, point) for body, pair in zip(found, pairs, strict=True)]
-
-
-def _whole_canvas(film: Radiograph, eyes: Eyes, lies: Orientation) -> Canvas:
-    return Canvas(*whole(lies.upright(film.pixels), eyes.size), turns=lies.quarter_turns)
 
 
 def _region(canvas: Canvas) -> tuple[float, float, float, float]:
