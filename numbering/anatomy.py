@@ -48,6 +48,16 @@ class Level(Enum):
             raise ValueError(f"{name!r} is not a vertebra: expected C1…C7, T1…T13, L1…L6 or S1…S5") from None
 
 
+def from_to(names: Iterable[str]) -> str:
+    """The highest and the lowest of these vertebrae and discs in words; empty for none.
+
+    >>> from_to(["L1", "S1", "T12", "L1-L2"]), from_to(["L5", "L5"]), from_to([])
+    ('T12 to S1', 'L5', '')
+    """
+    ordered = sorted(set(names), key=lambda name: Level.parse(name.partition("-")[0]))
+    return f"{ordered[0]} to {ordered[-1]}" if len(ordered) > 1 else "".join(ordered)
+
+
 _POSITION = {level: position for position, level in enumerate(Level)}
 
 

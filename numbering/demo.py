@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from numbering.anatomy import from_to
 from numbering.dicom.incoming.receive import start_receiver
 from numbering.dicom.incoming.spool import Spool
 from numbering.dicom.outgoing.deliver import Destination, send
@@ -156,9 +157,10 @@ def _line(name: str, series: Series, truth: Truth, row: Row | None, archive: Spo
         return name, sent, f"{arrived} objects", "", str(row.reason.code if row.reason else row.state), "", "", ""
     findings = row.result.findings
     for film in radiographs(series):
-        draw_film(film, findings, pictures / f"{name}.png")
+        draw_film(film, findings, pictures / f"{name}-{image.view.lower()}.png")
     lowest = next((one.level for one in image.vertebrae if one.lowest_lumbar and one.in_view), "not in view")
-    levels = ", ".join(vertebra.level for vertebra in findings.vertebrae)
-    sure = ", ".join(f"{vertebra.probability:.2f}" for vertebra in findings.vertebrae)
+    named = findings.vertebrae
+    levels = from_to(one.level for one in named)
+    sure = f"{min(one.probability for one in named):.2f}" if named else ""
     verdict = str(compare(image, findings))
     return name, sent, f"{arrived} objects", lowest, str(findings.status), levels, sure, verdict

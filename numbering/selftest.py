@@ -19,6 +19,7 @@ import httpx
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from numbering.anatomy import from_to
 from numbering.dicom.outgoing.deliver import Destination, Outcome, Peer, Timeouts, WebDestination, echo, send
 from numbering.dicom.outgoing.web_client import web_client
 from numbering.errors import ReasonCode
@@ -228,7 +229,8 @@ def _line(one: _Sent, row: Row | None, plan: Plan) -> Line:
     lowest = [v.level for image in true_films for v in image.vertebrae if v.lowest_lumbar and v.in_view]
     findings = row.result.findings if row is not None and row.result is not None else None
     verdicts = [compare(image, findings) for image in true_films if findings is not None]
-    found = [f"{vertebra.level} ({vertebra.probability:.2f})" for vertebra in findings.vertebrae] if findings else []
+    named = findings.vertebrae if findings else ()
+    sure = f" ({min(vertebra.probability for vertebra in named):.2f})" if named else ""
     wanted = [uid for _, uid, _ in row.objects] if row else []
     held = _held(plan.archive, one.study, wanted) if plan.archive is not None and wanted else None
     arrived = row is not None and row.finished and row.undeliverable == 0 and held in (None, len(wanted))
@@ -242,7 +244,7 @@ def _line(one: _Sent, row: Row | None, plan: Plan) -> Line:
         truth=", ".join(lowest),
         status=str(status or (row.state if row is not None else "never arrived")),
         reason=row.reason.code.value if row is not None and row.reason else "",
-        found=", ".join(found),
+        found=from_to(vertebra.level for vertebra in named) + sure,
         verdict=", ".join(verdict.value for verdict in verdicts),
         objects=len(wanted),
         delivered=row.delivered if row is not None else 0,

@@ -36,5 +36,6 @@ def test_usual_spines_are_numbered_right_or_not_at_all_and_a_sixth_vertebra_is_n
     assert films[3][7] in ("justified", "abstained")  # presumed L5: the table says that this is not its name
 
 
-def test_each_study_has_a_picture(shown: Shown) -> None:
-    assert len(list(Path(shown.pictures).glob("*.png"))) == len(PATIENTS)
+def test_each_film_that_was_read_has_a_picture(shown: Shown) -> None:
+    read = [row for row in shown.rows if row[2] != "0 objects"]
+    assert len(list(Path(shown.pictures).glob("*.png"))) == len(read) >= len(PATIENTS)

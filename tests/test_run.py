@@ -63,7 +63,7 @@ def test_every_series_handed_in_appears_with_a_status(tmp_path: Path, pipelines:
     films = tmp_path / "films"
     films.mkdir()
     make_film(films / "ap.dcm", view_position="AP")
-    make_film(films / "lateral.dcm", view_position="LL", patient_orientation=["A", "F"])
+    make_film(films / "oblique.dcm", view_position="LPO", patient_orientation=None)
     make_film(films / "unknown.dcm", view_position="", patient_orientation=None)
     (films / "notes.txt").write_text("not DICOM")
     outcome = run([films], tmp_path / "out", pipelines)

@@ -26,10 +26,10 @@ def schema(name: str) -> dict:
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory) -> dict:
-    """What a run over an AP film, a lateral film, a film without a view and a CT slice prints."""
+    """What a run over an AP film, an oblique film, a film without a view and a CT slice prints."""
     folder, out = tmp_path_factory.mktemp("films"), tmp_path_factory.mktemp("out")
     make_film(folder / "ap.dcm")
-    make_film(folder / "lateral.dcm", view_position="LL", patient_orientation=["P", "F"])
+    make_film(folder / "oblique.dcm", view_position="LPO", patient_orientation=None)
     make_film(folder / "unknown.dcm", view_position=None, patient_orientation=None)
     make_ct(folder / "ct.dcm")
     outcome = run([folder], out, Stubbed())

@@ -77,6 +77,15 @@ def test_an_answer_is_judged_by_the_vertebra_under_its_box(
     assert compare(film(), said(level, box)) is verdict
 
 
+def test_the_sacrum_is_judged_by_its_endplate() -> None:
+    lateral = film().model_copy(update={"view": "lateral", "s1": ((100.0, 340.0), (180.0, 320.0))})
+    for level, lower, verdict in (("S1", 0, Verdict.RIGHT), ("L6", 0, Verdict.WRONG), ("S1", 90, Verdict.WRONG)):
+        plate = ((102.0, 338.0 + lower), (177.0, 323.0 + lower))
+        found = said(level, (102.0, 323.0 + lower, 177.0, 338.0 + lower))
+        sacrum = found.vertebrae[0].model_copy(update={"endplate": plate})
+        assert compare(lateral, found.model_copy(update={"vertebrae": (sacrum,)})) is verdict
+
+
 def test_an_abstention_misleads_nobody() -> None:
     reason = StatedReason(code="target-not-in-view", text="No lumbar vertebra.")
     verdict = compare(film(), Findings(status=Status.ABSTAINED, reason=reason))

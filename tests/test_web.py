@@ -21,6 +21,7 @@ from numbering.jobs.models import Delivery, Job, Notice, ObjectRow, now
 from numbering.jobs.redis import redis_url
 from numbering.jobs.store import reading, writing
 from numbering.neighbourhood import neighbourhood
+from numbering.result import Measurement
 from numbering.web import health
 from numbering.web.keys import Scope
 from numbering.web.rates import Buckets
@@ -55,7 +56,8 @@ def job_row(series: str, state: str, **columns: object) -> Job:
 def jobs(web: RunningWeb, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Jobs of several states, a minute apart; the failed one was never inferred, the delivered one was."""
     film = make_film(tmp_path_factory.mktemp("film") / "film.dcm")
-    result = result_of([film], numbered("1.2.3.4")).model_dump_json()
+    slope = Measurement(name="sacral-slope", levels=("S1",), value=38.5, unit="deg", uncertainty=2.5)
+    result = result_of([film], numbered("1.2.3.4", measurements=(slope,))).model_dump_json()
     reason = {"reason_code": "internal-error", "reason_text": "a sentence"}
     rows = [
         job_row("1.2.1", "failed", status="failed", attempts=3, **reason),
@@ -109,6 +111,8 @@ def test_a_cursor_that_is_none_is_refused(reader: httpx.Client, before: str) -> 
 def test_one_job_is_told_with_what_was_found_written_and_sent(reader: httpx.Client, jobs: dict[str, str]) -> None:
     told = reader.get(f"/api/v1/jobs/{jobs['encoded']}").json()
     assert told["vertebrae"] == [{"level": "L5", "probability": 0.97}]
+    measured = {"name": "sacral-slope", "levels": ["S1"], "value": 38.5, "unit": "deg", "uncertainty": 2.5}
+    assert told["measurements"] == [measured | {"reason": None}]
     assert [each["sop_instance_uid"] for each in told["objects"]] == ["1.2.9"]
     assert [(each["destination"], each["state"]) for each in told["deliveries"]] == [("archive", "failed")]
     failed = reader.get(f"/api/v1/jobs/{jobs['failed']}").json()

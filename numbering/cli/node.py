@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from numbering import logs
+from numbering.anatomy import from_to
 from numbering.cli.console import (
     JsonOption,
     emit,
@@ -58,8 +59,8 @@ def report_table(report: Any) -> Table:
     table = Table("Series", "View", "Status", "Level", "Probability", "Reason", title="What was found")
     for study in report.studies:
         for series in study.series:
-            levels = ", ".join(vertebra.level for vertebra in series.vertebrae)
-            sure = ", ".join(f"{vertebra.probability:.2f}" for vertebra in series.vertebrae)
+            levels = from_to(vertebra.level for vertebra in series.vertebrae)
+            sure = f"{min(vertebra.probability for vertebra in series.vertebrae):.2f}" if series.vertebrae else ""
             reason = series.reason.code if series.reason else ""
             table.add_row(
                 "…" + series.series_instance_uid[-12:], series.view or "", series.status, levels, sure, reason

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from math import dist
 
 from numbering.phantom.truth.film import FilmVertebra, TrueImage
-from numbering.result import Findings, Status, Vertebra
+from numbering.result import Findings, Line, Status, Vertebra
 
 
 class Verdict(StrEnum):
@@ -39,6 +40,8 @@ def compare(image: TrueImage, findings: Findings) -> Verdict:
 
 
 def _one(image: TrueImage, said: Vertebra) -> Verdict:
+    if image.s1 is not None and said.endplate is not None and _is_at(said.endplate, image.s1):
+        return Verdict.RIGHT if said.level == "S1" else Verdict.WRONG
     true = _under(image.vertebrae, said)
     if true is None:
         return Verdict.WRONG
@@ -47,6 +50,12 @@ def _one(image: TrueImage, said: Vertebra) -> Verdict:
     readings = [image.justified.reading, image.justified.alternative] if image.justified else []
     names = {dict(zip(one.ordinals, one.levels, strict=True)).get(true.ordinal) for one in readings if one}
     return Verdict.JUSTIFIED if said.level in names else Verdict.WRONG
+
+
+def _is_at(endplate: Line, true: Line) -> bool:
+    """Whether the middle of an endplate is nearer to the true one's middle than its ends are."""
+    said, middle = ([(one + other) / 2 for one, other in zip(*line, strict=True)] for line in (endplate, true))
+    return dist(said, middle) < dist(*true) / 2
 
 
 def _under(vertebrae: Iterable[FilmVertebra], said: Vertebra) -> FilmVertebra | None:

@@ -45,6 +45,17 @@ class LevelAnswer(Answer):
     probability: float
 
 
+class MeasurementAnswer(Answer):
+    """What was measured between these levels; ``value`` is null when it is not given, for ``reason``."""
+
+    name: str
+    levels: tuple[str, ...]
+    value: float | None
+    unit: str
+    uncertainty: float | None
+    reason: str | None
+
+
 class ObjectAnswer(Answer):
     """An object that was written; ``kind`` is its modality."""
 
@@ -71,6 +82,7 @@ class OneJobAnswer(JobAnswer):
     """A job with what was found, written and sent."""
 
     vertebrae: list[LevelAnswer]
+    measurements: list[MeasurementAnswer]
     objects: list[ObjectAnswer]
     deliveries: list[DeliveryAnswer]
 

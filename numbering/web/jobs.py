@@ -14,7 +14,7 @@ from numbering.jobs.models import Delivery, Job, Notice, ObjectRow
 from numbering.jobs.states import DeliveryState, IllegalTransition, State
 from numbering.jobs.store import reading
 from numbering.logs import logger
-from numbering.result import NumberingResult
+from numbering.result import Measurement, NumberingResult, Vertebra
 from numbering.web.access import may
 from numbering.web.answers import (
     DeliveriesAnswer,
@@ -22,6 +22,7 @@ from numbering.web.answers import (
     JobAnswer,
     JobsAnswer,
     LevelAnswer,
+    MeasurementAnswer,
     NoticeAnswer,
     NoticesAnswer,
     ObjectAnswer,
@@ -56,10 +57,12 @@ def one_job(request: Request, job: Identifier) -> OneJobAnswer:
         row = session.get(Job, job)
         if row is None:
             raise HTTPException(404, f"there is no job {job}")
+        findings = NumberingResult.model_validate_json(row.result).findings if row.result else None
         sent = session.scalars(select(Delivery).where(Delivery.job_id == job).order_by(Delivery.created_at))
         return OneJobAnswer(
             **_job(row),
-            vertebrae=_levels(row),
+            vertebrae=[_level(each) for each in (findings.vertebrae if findings else ())],
+            measurements=[_measurement(each) for each in (findings.measurements if findings else ())],
             objects=[_object(each) for each in row.objects],
             deliveries=[_delivery(each) for each in sent],
         )
@@ -143,10 +146,19 @@ def _job(job: Job) -> dict[str, Any]:
     }
 
 
-def _levels(job: Job) -> list[LevelAnswer]:
-    findings = NumberingResult.model_validate_json(job.result).findings if job.result else None
-    named = findings.vertebrae if findings else ()
-    return [LevelAnswer(level=each.level, probability=each.probability) for each in named]
+def _level(found: Vertebra) -> LevelAnswer:
+    return LevelAnswer(level=found.level, probability=found.probability)
+
+
+def _measurement(found: Measurement) -> MeasurementAnswer:
+    return MeasurementAnswer(
+        name=found.name,
+        levels=found.levels,
+        value=found.value,
+        unit=found.unit,
+        uncertainty=found.uncertainty,
+        reason=found.reason,
+    )
 
 
 def _object(row: ObjectRow) -> ObjectAnswer:

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
 
+from numbering.anatomy import from_to
 from numbering.dicom import MANUFACTURER
 from numbering.dicom.objects.codes import coded
 from numbering.result import NumberingResult, Status
@@ -103,10 +104,7 @@ def description(result: NumberingResult) -> str:
     """Series Description: ``numbering: L5 (AI, unverified)``."""
     findings = result.findings
     levels = [*(found.level for found in findings.vertebrae), *(found.level for found in findings.discs)]
-    if findings.status is Status.ABSTAINED or not levels:
-        what = "no numbering given"
-    else:
-        what = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
+    what = "no numbering given" if findings.status is Status.ABSTAINED else from_to(levels)
     return f"numbering: {what} ({standing(result)})"
 
 
