@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from numbering.pipelines.sagittal_xray.answer import Answer, Reader
+from numbering.pipelines.sagittal_xray.answer import FEWEST, Answer, Reader, trimmed, unsure
 from numbering.pipelines.sagittal_xray.bodies import Body
 from numbering.pipelines.sagittal_xray.cases import Case
 from numbering.pipelines.sagittal_xray.figures import WORST_DEGREES
@@ -25,12 +25,12 @@ from numbering.pipelines.sagittal_xray.variants import RememberingEyes
 
 COST_OF_A_WRONG_ANSWER = 5.0
 """A film with a wrong name, or with an angle that is `WORST_DEGREES` off, weighs as much as this many abstentions."""
-THRESHOLDS = tuple(np.round(np.arange(0.98, 0.49, -0.02), 2).tolist())
+THRESHOLDS: tuple[float, ...] = (0.995, 0.99, *np.round(np.arange(0.98, 0.49, -0.02), 2).tolist())
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SPREADS = tuple(np.round(np.geomspace(0.1, 4.0, 24), 3).tolist())
 CHI_SQUARE_95 = 5.991
 """Of two degrees of freedom: 95 % of a corner's errors lie within, if their covariance is right."""
-FEWEST = 20
+FEWEST_EXAMPLES = 20
 """Fewer examples of either kind fix no temperature."""
 
 Array = NDArray[np.float64]
@@ -49,12 +49,16 @@ def fit(
     pipeline: SagittalXray, cases: Sequence[Case], progress: Callable[[Case], None] = lambda case: None
 ) -> OperatingPoint:
     """The operating point for these validation cases; ``ValueError`` when no film shows anything."""
-    start = replace(pipeline.point, presence_temperature=1, body_temperature=1, rib_temperature=1, spread=1, steps=0)
+    start = replace(
+        pipeline.point, answer=0, presence_temperature=1, body_temperature=1, rib_temperature=1, spread=1, steps=0
+    )
     looked = [one for case in cases if (one := _look(pipeline, start, case, progress)) is not None]
     if not any(one.answer.bodies for one in looked):
         raise ValueError(f"cannot calibrate: nothing was found on {len(cases)} films; train longer")
     point = replace(start, **temperatures(looked), **spreads(looked))
-    return replace(point, answer=threshold(pipeline, point, cases))
+    reader = Reader(pipeline.reader.eyes, replace(point, answer=0.0))
+    answers = [(case, answer) for case in cases if isinstance(answer := reader.answer(case.film), Answer)]
+    return replace(point, answer=threshold(answers, point))
 
 
 def _look(pipeline: SagittalXray, point: OperatingPoint, case: Case, progress: Callable[[Case], None]) -> Looked | None:
@@ -91,7 +95,7 @@ def temperatures(looked: Sequence[Looked]) -> dict[str, float]:
 def temperature(pairs: Sequence[tuple[float, bool]]) -> float:
     """The divisor of the logits of these probabilities that makes the truth likeliest; 1 from too few examples."""
     right = np.array([there for _, there in pairs], bool)
-    if min(right.sum(), (~right).sum()) < FEWEST:
+    if min(right.sum(), (~right).sum()) < FEWEST_EXAMPLES:
         return 1.0
     shares = np.clip([share for share, _ in pairs], 1e-6, 1 - 1e-6)
     signed = np.log(shares / (1 - shares)) * np.where(right, 1, -1)
@@ -108,7 +112,7 @@ def spreads(looked: Sequence[Looked]) -> dict[str, float]:
     Among pairs that do so the one under which the errors are likeliest.
     """
     errors, maps, steps = _corner_errors(looked)
-    if len(errors) < FEWEST:
+    if len(errors) < FEWEST_EXAMPLES:
         return {}
     best, least = {"spread": 1.0, "steps": 0.5}, np.inf
     for share in STEPS:
@@ -152,26 +156,22 @@ def _distances(errors: Array, covariance: Array) -> Array:
     return np.asarray(np.einsum("ni,nij,nj->n", errors, np.linalg.inv(covariance), errors))
 
 
-def threshold(pipeline: SagittalXray, point: OperatingPoint, cases: Sequence[Case]) -> float:
-    """The threshold with the least cost on these cases; of equals, the most cautious."""
-    said = [(confidence, wrong) for case in cases for confidence, wrong in _forced(pipeline, point, case)]
-    best, least = THRESHOLDS[0], np.inf
-    for answer in THRESHOLDS:
-        answered = [wrong for confidence, wrong in said if confidence >= answer]
-        cost = COST_OF_A_WRONG_ANSWER * sum(answered) + len(said) - len(answered)
-        if cost < least - 1e-9:
-            best, least = answer, cost
-    return float(best)
+def threshold(answers: Sequence[tuple[Case, Answer]], point: OperatingPoint) -> float:
+    """The threshold with the least cost on these untrimmed answers; of equals, the most cautious."""
+    costs = {least: sum(_cost(case, answer, point, least) for case, answer in answers) for least in THRESHOLDS}
+    return min(THRESHOLDS, key=lambda least: (costs[least], -least))
 
 
-def _forced(pipeline: SagittalXray, point: OperatingPoint, case: Case) -> list[tuple[float, bool]]:
-    """How sure one film's names are, and whether they or an angle are wrong; empty when it is refused anyway."""
-    answer = Reader(pipeline.reader.eyes, replace(point, answer=0.0)).answer(case.film)
-    if not isinstance(answer, Answer) or answer.refused is not None:
-        return []
-    outcome = score(case, conclude([answer], point))
-    names_wrong = any(not right for _, right in outcome.probabilities)
-    return [(answer.decoded.numbering.confidence, names_wrong or outcome.worst_angle > WORST_DEGREES)]
+def _cost(case: Case, answer: Answer, point: OperatingPoint, least: float) -> float:
+    """Of one film at this threshold: nothing for a right answer, 1 for an abstention."""
+    numbering = trimmed(answer.decoded.numbering, least)
+    names = [level for level in numbering.levels if level is not None]
+    if answer.refused is not None or len(names) < FEWEST or unsure(numbering, least) is not None:
+        return 1.0
+    said = replace(answer, decoded=replace(answer.decoded, numbering=numbering))
+    outcome = score(case, conclude([said], point))
+    wrong = not all(right for _, right in outcome.probabilities) or outcome.worst_angle > WORST_DEGREES
+    return COST_OF_A_WRONG_ANSWER if wrong else 0.0
 
 
 def as_numbers(point: OperatingPoint) -> dict[str, float]:

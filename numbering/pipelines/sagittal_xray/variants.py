@@ -62,6 +62,7 @@ class Variant:
     def __init__(self, eyes: Eyes, point: OperatingPoint, identity: ModelIdentity, without: frozenset[str]) -> None:
         self.identity, self.point = identity, point
         self.forced = "abstention" in without
+        point = replace(point, answer=0.0) if self.forced else point
         self.reader = Reader(eyes, point, without - {"abstention"})
 
     def number(self, images: Sequence[Radiograph]) -> Findings:
