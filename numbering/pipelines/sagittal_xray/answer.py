@@ -60,6 +60,11 @@ class Answer:
         return {level: probability for level, probability in pairs if level is not None}
 
     @property
+    def confidence(self) -> float:
+        """The probability of the least probable name: what `OperatingPoint.answer` asks for. 0 without names."""
+        return min(self.probabilities.values(), default=0.0)
+
+    @property
     def alternative(self) -> tuple[Level, ...] | None:
         """The likeliest other names, parallel to `bodies`."""
         names, other = self.decoded.numbering.levels, self.decoded.numbering.alternative

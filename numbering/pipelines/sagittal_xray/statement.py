@@ -34,8 +34,7 @@ def basis(answer: Answer, count_from_c2: float) -> NumberingBasis:
 
 
 def _counted(answer: Answer, found: tuple[str, ...], count_from_c2: float) -> tuple[str, tuple[str, ...]]:
-    sure = min(answer.probabilities.values(), default=0.0) >= count_from_c2
-    if "C2" in found and sure and not answer.missing and not answer.doubts:
+    if "C2" in found and answer.confidence >= count_from_c2 and not answer.missing and not answer.doubts:
         return "C2", ()
     lumbar = f"{COUNTS[answer.decoded.variant.lumbar]} lumbar-type vertebrae"
     if "last rib" in found:
@@ -64,7 +63,7 @@ def _sentence(answer: Answer, counted: str, assumptions: tuple[str, ...]) -> str
     if lowest := _lowest_disc(levels):
         parts.append(f"Lowest disc between named vertebrae: {lowest}.")
     parts.append(_other(answer))
-    parts.append(f"Confidence {min(answer.probabilities.values()):.2f}. AI result, not verified. Research use only.")
+    parts.append(f"Confidence {answer.confidence:.2f}. AI result, not verified. Research use only.")
     return " ".join(parts)
 
 
