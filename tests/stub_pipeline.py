@@ -2,7 +2,8 @@
 
 While a file called ``gate`` lies beside that file it waits, so that a test can kill its worker in the middle of a job;
 while one called ``fault`` lies there it breaks with a patient's name on its lips.
-Run as a program it is a room of a node whose AP pipeline is this one.
+Run as a program it is a room of a node whose AP pipeline is this one. Where a file of findings is named, the node has a
+lateral pipeline too, which finds just these.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from numbering import pipelines
 from numbering.pipelines.ap_xray.card import CARD
+from numbering.pipelines.sagittal_xray.card import CARD as SAGITTAL_XRAY
 from numbering.result import Findings, ModelIdentity, NumberingBasis, Status, Vertebra
 from numbering.study import Radiograph
 
 RUNS = "STUB_RUNS"
 """Environment variable: the file that gets a line for each film read."""
+LATERAL = "STUB_LATERAL"
+"""Environment variable: the file of `Findings` that the lateral pipeline gives for whatever it is given."""
 SECONDS = "STUB_SECONDS"
 """Environment variable: how long reading a film takes; nothing when absent."""
 
@@ -62,13 +67,23 @@ def _l5(image: Radiograph) -> Vertebra:
     return Vertebra(level="L5", probability=0.9, sop_instance_uid=image.sop_instance_uid, frame=image.frame, box=box)
 
 
+class LateralStub(Stub):
+    """Gives the findings of a file."""
+
+    def number(self, images: Sequence[Radiograph]) -> Findings:
+        return Findings.model_validate_json(Path(os.environ[LATERAL]).read_text())
+
+
 def use_stub() -> None:
-    """Have this process load the stub in place of the AP pipeline's network."""
+    """Have this process load the stubs in place of the networks. Before anything that routes is imported."""
     object.__setattr__(CARD, "path", "tests.stub_pipeline:Stub")
+    if LATERAL in os.environ:
+        object.__setattr__(SAGITTAL_XRAY, "path", "tests.stub_pipeline:LateralStub")
+        pipelines.CARDS = (CARD, SAGITTAL_XRAY)
 
 
 if __name__ == "__main__":
+    use_stub()
     from numbering.jobs.rooms import main
 
-    use_stub()
     main(sys.argv[1])
