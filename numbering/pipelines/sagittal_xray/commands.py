@@ -99,18 +99,28 @@ def tables(report: dict[str, Any]) -> list[FigureTable]:
 
 
 def _headline(report: dict[str, Any]) -> FigureTable:
+    """Everything in percent."""
     names = list(report["rows"][0]["figures"]) if report["rows"] else []
     rows = [
         [row["view"], row["anatomy"], row["shapes"], row["films"], f"{row['n']} ({row['patients']})"]
-        + [_with_interval(row["figures"][name], row["interval"].get(name)) for name in names]
+        + [_percent(name, row["figures"][name], row["interval"].get(name)) for name in names]
         for row in report["rows"]
     ]
     left_out = f", without {', '.join(report['without'])}" if report["without"] else ""
     return FigureTable(
-        title=f"Lateral films, {report['runtime']}{left_out}",
-        columns=("View", "Anatomy", "Shapes", "Films", "n (patients)", *names),
+        title=f"Lateral films, % (95 % interval), {report['runtime']}{left_out}",
+        columns=("View", "Anatomy", "Shapes", "Films", "n (pat.)", *(name.removesuffix(" %") for name in names)),
         rows=rows,
     )
+
+
+def _percent(name: str, value: float | None, interval: tuple[float, float] | None) -> str:
+    """A share, or an error that is in percent already, with its interval below."""
+    scale = 1 if name.endswith(" %") else 100
+    if value is None:
+        return "–"
+    shown = f"{value * scale:.1f}"
+    return f"{shown}\n{interval[0] * scale:.0f}–{interval[1] * scale:.0f}" if interval else shown
 
 
 def _errors(anatomy: str, group: dict[str, Any]) -> FigureTable:
@@ -136,10 +146,6 @@ def _angles(anatomy: str, group: dict[str, Any]) -> FigureTable:
     ]
     title = f"Angles, {anatomy} anatomy: {group['abstained']:.0%} of films abstained on"
     return FigureTable(title=title, columns=("Angle", "Films", *keys), rows=rows)
-
-
-def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
-    return _number(value) + (f"\n{interval[0]:.3f}–{interval[1]:.3f}" if interval else "")
 
 
 def _number(value: float | None) -> str:

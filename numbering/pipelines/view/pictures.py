@@ -85,33 +85,26 @@ def simulated_lateral(out: Path, folder: Path) -> None:
 
 
 def simulate(out: Path, patients: int) -> None:
-    """Small frontal and lateral films of new patients: most train, an eighth each validates and tests."""
+    """Small frontal films of new patients: most train, an eighth each validates and tests."""
     from numbering.phantom.anatomy.sample import sample
     from numbering.phantom.imaging.film import expose
-    from numbering.phantom.imaging.film.position import FieldOfView, View
+    from numbering.phantom.imaging.film.position import FIELDS_OF_VIEW
     from numbering.phantom.pose import pose
     from numbering.phantom.produce.stage import shape_source
     from numbering.phantom.scene.build import scene
 
-    shots: tuple[tuple[View, FieldOfView], ...] = (
-        ("AP", "lumbar"),
-        ("AP", "whole-spine"),
-        ("lateral", "lumbar"),
-        ("lateral", "whole-spine"),
-    )
     for number in range(patients):
         split = {6: "val", 7: "test"}.get(number % 8, "train")
         seed = FIRST_SEED[split] + number
-        if (out / split / Kind.LATERAL / f"simulated-{seed}-3.png").exists():
+        if (out / split / Kind.FRONTAL / f"simulated-{seed}-{FIELDS_OF_VIEW[-1]}.png").exists():
             continue
         skeleton = pose(sample(seed))
         structures = scene(skeleton, shape_source("procedural"), seed)
-        for index, (view, field) in enumerate(shots):
+        for index, field in enumerate(FIELDS_OF_VIEW):
             rng = np.random.default_rng([seed, 72, index])
             beyond = float(rng.uniform(0, 1)) if split == "train" else 0.0
-            film = expose(skeleton, structures, view, field, rng, longest=LONGEST, beyond=beyond)
-            kind = Kind.FRONTAL if view == "AP" else Kind.LATERAL
-            keep(out, split, kind, f"simulated-{seed}-{index}", film.pixels.astype(np.float32))
+            film = expose(skeleton, structures, "AP", field, rng, longest=LONGEST, beyond=beyond)
+            keep(out, split, Kind.FRONTAL, f"simulated-{seed}-{field}", film.pixels.astype(np.float32))
         sys.stderr.write(f"{number + 1}/{patients} patients\n")
 
 
@@ -120,7 +113,7 @@ def others(out: Path, folder: Path) -> None:
     for study, pixels in _pictures(folder):
         members = pixels[:: max(1, -(-len(pixels) // SLICES))]
         code = zlib.crc32(study.encode())
-        split = ("val", "test")[code % 2] if code % 4 == 0 else "train"
+        split = {0: "val", 1: "test"}.get(code % 6, "train")
         for number, one in enumerate(members):
             keep(out, split, Kind.OTHER, f"other-{code:08x}-{number:03d}", one)
 
@@ -157,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--aasce", type=Path, help="real frontal films, AASCE layout")
     parser.add_argument("--lateral", type=Path, nargs="*", default=[], help="folders of simulated lateral films")
-    parser.add_argument("--simulate", type=int, default=0, help="patients to simulate, two views each")
+    parser.add_argument("--simulate", type=int, default=0, help="patients to simulate frontal films of")
     parser.add_argument("--others", type=Path, nargs="*", default=[], help="folders of anything else")
     asked = parser.parse_args(arguments)
     if asked.aasce:
