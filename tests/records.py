@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pydicom import dcmread
 from sqlalchemy import select
 
 from numbering.jobs import steps
@@ -12,6 +13,7 @@ from numbering.jobs.models import Job
 from numbering.jobs.states import State
 from numbering.jobs.store import reading
 from numbering.jobs.sweeper import sweep
+from numbering.record.model import Place
 from tests.house import House
 
 
@@ -48,3 +50,9 @@ def objects(house: House, job: Job) -> dict[str, Path]:
 
 def names(job: Job) -> list[str]:
     return [one["level"] for one in json.loads(job.result or "")["findings"]["vertebrae"]]
+
+
+def middle(film: Path) -> Place:
+    """Where the stub finds its L5."""
+    header = dcmread(film, stop_before_pixels=True)
+    return Place(sop_instance_uid=header.SOPInstanceUID, x=header.Columns * 0.5, y=header.Rows * 0.5)

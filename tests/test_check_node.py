@@ -15,9 +15,10 @@ from sqlalchemy import text
 from numbering.audit import Peer
 from numbering.checking.gather import Asked
 from numbering.checking.question import Misused
-from numbering.jobs.checking import PART, Told, check_level
+from numbering.jobs.checking import Told, check_level
 from numbering.jobs.checks import check, checks_of
 from numbering.jobs.models import Delivery
+from numbering.jobs.parts import LEVEL_CHECK_PART
 from numbering.jobs.states import State
 from numbering.jobs.store import reading
 from numbering.levelcheck import Verdict
@@ -40,7 +41,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 
 def numbered_film(house: House, **options: object) -> tuple[str, str]:
     """Study and image of a film that the node has numbered."""
-    film = house.film(view="AP", **options)
+    film = house.film(**options)
     house.receive(film)
     house.assemble()
     house.work()
@@ -143,6 +144,15 @@ def test_a_plan_made_on_another_patients_study_stops_everything(house: House) ->
     assert answer.reason is Why.ANOTHER_PATIENT
 
 
+def test_an_id_of_two_issuers_needs_its_issuer_named(house: House) -> None:
+    _, mine = numbered_film(house, IssuerOfPatientID="NORTH")
+    numbered_film(house, IssuerOfPatientID="SOUTH")
+    with pytest.raises(Misused, match="issuer"):
+        checked(house, mine, patient=Patient(PATIENT_ID))
+    assert checked(house, mine, patient=Patient(PATIENT_ID, "NORTH")).stored.check.reason is Why.BASIS_NOT_CONFIRMED
+    assert checked(house, mine, patient=Patient(PATIENT_ID, "SOUTH")).stored.check.reason is Why.ANOTHER_PATIENT
+
+
 def test_an_image_that_never_came_is_not_known(house: House) -> None:
     numbered_film(house)
     answer = checked(house, "1.2.3.4", patient=Patient(PATIENT_ID)).stored.check
@@ -206,17 +216,30 @@ def test_the_report_is_accepted_by_dciodvfy_and_dsrdump_and_says_everything(hous
     assert "POLYLINE" in shown
 
 
+def test_what_is_still_to_be_numbered_is_listed_as_silent(house: House) -> None:
+    study, image = numbered_film(house)
+    series = generate_uid()
+    house.receive(house.film(study_uid=study, series_uid=series))
+    house.assemble()
+    says = {one.series_instance_uid: one.reason for one in checked(house, image).stored.check.series}
+    assert says[series] == "it is still arriving or waits to be numbered"
+    house.work()
+    says = {one.series_instance_uid: one.reason for one in checked(house, image).stored.check.series}
+    assert says[series] != "it is still arriving or waits to be numbered"
+
+
 def test_a_late_image_does_not_touch_a_checks_report(house: House) -> None:
     study, series = generate_uid(), generate_uid()
-    _, image = numbered_film(house, study=study, series=series)
+    _, image = numbered_film(house, study_uid=study, series_uid=series)
     told = checked(house, image, report=True)
-    numbered_film(house, study=study, series=series)
+    numbered_film(house, study_uid=study, series_uid=series)
+    assert [row.revision for row in house.rows() if row.series_instance_uid == series] == [2]
     jobs = [row for row in house.rows(superseded=True) if any(uid == told.report for _, uid, _ in row.objects)]
     assert [row.state for row in jobs] == [State.ENCODED]
     later = [row for row in house.rows() if row.series_instance_uid == series]
     assert all(row.result is None or row.result.predecessor_sr_uid != told.report for row in later)
     with reading(house.node.engine) as session:
-        assert session.execute(text(f"select count(*) from jobs where part='{PART}'")).scalar() == 1
+        assert session.execute(text(f"select count(*) from jobs where part='{LEVEL_CHECK_PART}'")).scalar() == 1
 
 
 def test_a_check_is_in_the_audit_trail_and_no_log_row_or_message_names_the_patient(

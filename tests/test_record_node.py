@@ -16,9 +16,8 @@ from numbering.jobs.corrections import By, Said, corrections, file_corrections, 
 from numbering.jobs.record_models import RecordRow
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
-from numbering.record.model import Place
 from tests.house import House, running_house
-from tests.records import jobs, names, numbered, objects, settle
+from tests.records import jobs, middle, names, numbered, objects, settle
 from tests.tools import complaints, dumped
 
 READER = By(source="rest", account="reading-room", person="Reader^Rita", organisation="Example Hospital")
@@ -29,12 +28,6 @@ SOMEBODY = By(source="command", account="root")
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     with running_house(tmp_path, monkeypatch) as house:
         yield house
-
-
-def middle(film: Path) -> Place:
-    """Where the stub finds its L5."""
-    header = dcmread(film, stop_before_pixels=True)
-    return Place(sop_instance_uid=header.SOPInstanceUID, x=header.Columns * 0.5, y=header.Rows * 0.5)
 
 
 def correct(house: House, film: Path, name: str, by: By = READER) -> str:

@@ -66,6 +66,14 @@ def running_web(data: Path, **settings: Any) -> Iterator[RunningWeb]:
     limits = {"disk_minimum_mib": 0, "disk_minimum_percent": 0}
     node = Node.of(Settings(**{"data": data, "web_port": free_port(), **limits, **settings}))
     upgrade(node.engine)
+    with serving(node) as web:
+        yield web
+    node.engine.dispose()
+
+
+@contextmanager
+def serving(node: Node) -> Iterator[RunningWeb]:
+    """The web room of this node, stopped whatever happens."""
     server = server_of(node)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -82,4 +90,3 @@ def running_web(data: Path, **settings: Any) -> Iterator[RunningWeb]:
             client.close()
         server.should_exit = True
         thread.join(20)
-        node.engine.dispose()

@@ -12,6 +12,7 @@ from numbering.cli import (
     audit,
     backup,
     check,
+    correct,
     destinations,
     jobs,
     keys,
@@ -19,6 +20,7 @@ from numbering.cli import (
     model,
     node,
     notices,
+    patients,
     phantom,
     priors,
     rooms,
@@ -49,6 +51,7 @@ for command, name, example in (
     (node.run, "run", "numbering run ~/films --out results --json -"),
     (node.send, "send", "numbering send ~/films --to ORTHANC@127.0.0.1:4242"),
     (check.check, "check", "numbering check --planned L4-L5 --at 1.2.840.1.7:812,1640 --patient - --sr"),
+    (correct.correct, "correct", "numbering correct --at 1.2.840.1.7:812,1640 --is L6 --key key.txt"),
     (phantom.phantom, "phantom", "numbering phantom --out phantoms --count 3 --seed 7 --views ap,lateral,ct"),
     (selftest.selftest, "selftest", "numbering selftest --to PACS@pacs.example.org:104 --from MODALITY --json -"),
     (model.train, "train", "numbering train ap-xray --data aasce --out work/ap.safetensors --hours 2 --resume"),
@@ -63,6 +66,8 @@ for command, name, example in (
     app.command(name, epilog=f"Example: {example}")(command)
 app.add_typer(model.models_app, name="models")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(correct.corrections_app, name="corrections")
+app.add_typer(patients.patients_app, name="patients")
 app.add_typer(jobs.jobs_app, name="jobs")
 app.add_typer(destinations.destinations_app, name="destinations")
 app.add_typer(notices.notices_app, name="notices")

@@ -17,7 +17,11 @@ keys_app = typer.Typer(help="Keys of the HTTP interface: who may send, read and 
 @keys_app.command("add", epilog="Example: numbering keys add ct-1 --may store")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who gets it: what log and audit trail call the key.")],
-    may: Annotated[str, typer.Option(help="Comma-separated: store, read, check, operate.")],
+    may: Annotated[str, typer.Option(help="Comma-separated: store, read, check, correct, operate.")],
+    person: Annotated[
+        str, typer.Option(metavar="FAMILY^GIVEN", help="Whose alone the key is: their corrections are verified.")
+    ] = "",
+    organisation: Annotated[str, typer.Option(help="The organisation that answers for that person.")] = "",
 ) -> None:
     """Make a key. It is printed once, and cannot be shown again."""
     try:
@@ -25,8 +29,8 @@ def add(
     except ValueError:
         raise fail(f"--may {may}: expected some of {', '.join(Scope)}, with commas between", 2) from None
     try:
-        key = Keys(settings_or_exit().data).add(name, scopes)
-    except NoSuchName as error:
+        key = Keys(settings_or_exit().data).add(name, scopes, person=person, organisation=organisation)
+    except ValueError as error:
         raise fail(str(error), 2) from None
     err.print("Send it as `Authorization: Bearer KEY`, over TLS alone. It is not kept: note it now.", highlight=False)
     out.print(key, highlight=False, markup=False)

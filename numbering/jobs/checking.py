@@ -22,15 +22,13 @@ from numbering.jobs.deliveries import deliveries_of
 from numbering.jobs.known import KnownRecords
 from numbering.jobs.models import InstanceRow, Job, ObjectRow
 from numbering.jobs.node import Node
+from numbering.jobs.parts import LEVEL_CHECK_PART
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.levelcheck import Check, Whose
 from numbering.logs import logger
 from numbering.record import PatientRecord
 from numbering.uids import checked_uid, random_uid
-
-PART = "level-check"
-"""The part that the job of a report stands for; its series is the report's own."""
 
 Draw = Callable[[Check, PatientRecord, FileOf, Path, str], list[Path]]
 """`keep_pictures`, or `numbering.checking.apart.draw_apart` where this process must not decode pixels."""
@@ -137,7 +135,7 @@ def _job(stored: StoredCheck, document: CheckDocument) -> Job:
     return Job(
         study_uid=stored.study_uid,
         series_uid=document.series_instance_uid,
-        part=PART,
+        part=LEVEL_CHECK_PART,
         modality="SR",
         state=State.ENCODED.value,
         input_digest=hashlib.sha256(stored.check.to_json().encode()).hexdigest(),

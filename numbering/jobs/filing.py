@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Select, select
 from sqlalchemy.orm import Session, selectinload
 
 from numbering.jobs.models import Job, ObjectRow
-from numbering.jobs.parts import OBJECT_PARTS
+from numbering.jobs.parts import LEVEL_CHECK_PART, OBJECT_PARTS
 from numbering.jobs.record_models import CorrectionRow, GeometryRow, IdentityRow, RecordRow, StudyRow
 from numbering.jobs.states import State
 from numbering.jobs.store import reading
@@ -101,7 +101,7 @@ def _parts(session: Session, studies: Sequence[str]) -> Iterable[FiledPart]:
     jobs = select(Job).where(Job.study_uid.in_(studies)).order_by(Job.revision)
     by_part: dict[tuple[str, str, str], list[Job]] = {}
     for job in session.scalars(jobs.options(selectinload(Job.images), selectinload(Job.objects))):
-        if not job.part.startswith(tuple(f"{kind}/" for kind in OBJECT_PARTS)):
+        if job.part != LEVEL_CHECK_PART and not job.part.startswith(tuple(f"{kind}/" for kind in OBJECT_PARTS)):
             by_part.setdefault((job.study_uid, job.series_uid, job.part), []).append(job)
     places = _places(session, studies)
     found = (_part(revisions, places) for _, revisions in sorted(by_part.items()))

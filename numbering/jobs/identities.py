@@ -170,8 +170,10 @@ def split(engine: Engine, settings: Settings, patient: Patient, *, told_by: str)
         others = select(IdentityRow.pseudonym).where(IdentityRow.pseudonym != identity.pseudonym)
         if row is None or session.scalar(others.where(IdentityRow.record_id == row.record_id).limit(1)) is None:
             return False
-        left, row.record_id = row.record_id, str(uuid4())
-        session.add(RecordRow(id=row.record_id))
+        new = RecordRow(id=str(uuid4()))
+        session.add(new)
+        session.flush()
+        left, row.record_id = row.record_id, new.id
         session.add(MergeRow(pseudonym=identity.pseudonym, merged_into=None, told_by=told_by))
         session.flush()
         for record_id in (left, row.record_id):

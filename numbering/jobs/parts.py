@@ -18,6 +18,8 @@ from numbering.study import Image, Series
 
 INCOMPLETE_PART = "series-incomplete/-"
 """The part that stands for a whole series of which too little came."""
+LEVEL_CHECK_PART = "level-check"
+"""The part that the report of a level check stands for; its series is the report's own."""
 OBJECT_PARTS = ("unreadable", "conflict", "refused")
 """Kinds of objects that stand for themselves, whatever becomes of their series."""
 FAULT_PART = "completion/-"

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 
 from numbering.jobs.node import Node
-from numbering.web import checks, exposition, health, installed, jobs, stow
+from numbering.web import checks, corrections, exposition, health, installed, jobs, patients, stow
 from numbering.web.access import may
 from numbering.web.guard import Guard
 from numbering.web.keys import Scope
@@ -29,8 +29,8 @@ def application(web: Web | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # nobody is sent anywhere, least of all to what a Host header claims
     )
-    for router in (stow.router, checks.router, jobs.router, installed.router, health.router, exposition.router):
-        app.include_router(router)
+    for room in (stow, checks, corrections, patients, jobs, installed, health, exposition):
+        app.include_router(room.router)
 
     @app.get("/api/v1/openapi.json", dependencies=[Depends(may(Scope.READ))], tags=["node"])
     def openapi(request: Request) -> dict[str, Any]:

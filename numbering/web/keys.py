@@ -23,6 +23,8 @@ from pathlib import Path
 from numbering import durable
 
 PREFIX = "nmb"
+LONGEST_NAME = 64
+"""Of a person or organisation, as DICOM takes them (PN, LO)."""
 _KEY = re.compile(rf"{PREFIX}_([0-9a-f]{{12}})_([A-Za-z0-9_-]{{43}})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
@@ -36,6 +38,8 @@ class Scope(StrEnum):
     """Read jobs, destinations, models, metrics."""
     CHECK = "check"
     """Check levels against plans, and read checks with their key images."""
+    CORRECT = "correct"
+    """Say what a structure really is, take that back, and read corrections."""
     OPERATE = "operate"
     """Restart what failed."""
 
@@ -46,7 +50,10 @@ class NoSuchName(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A key as it is kept: without its secret."""
+    """A key as it is kept: without its secret.
+
+    ``person`` and ``organisation`` are whose it is, where it is one person's: what they correct with it is verified.
+    """
 
     id: str
     name: str
@@ -54,6 +61,8 @@ class Key:
     salt: str
     digest: str
     created_at: str
+    person: str = ""
+    organisation: str = ""
 
 
 _NOBODY = Key(id="", name="", may=(), salt="00" * 16, digest="00" * 32, created_at="")
@@ -81,8 +90,12 @@ class Keys:
         right = hmac.compare_digest(_digest(secret, key.salt), key.digest)
         return key if right and key is not _NOBODY else None
 
-    def add(self, name: str, may: Iterable[Scope]) -> str:
-        """Make a key of this name and return it, for the only time; `NoSuchName` when the name is wrong or taken."""
+    def add(self, name: str, may: Iterable[Scope], *, person: str = "", organisation: str = "") -> str:
+        """Make a key of this name and return it, for the only time; `NoSuchName` when the name is wrong or taken.
+
+        ``person`` (as DICOM writes names: Family^Given) and ``organisation`` go together; ``ValueError`` else.
+        """
+        _check_person(person, organisation)
         if not _NAME.fullmatch(name):
             raise NoSuchName(f"{name!r} cannot name a key: expected at most 32 letters, digits, dots and dashes")
         identifier, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_hex(16)
@@ -93,6 +106,8 @@ class Keys:
             salt=salt,
             digest=_digest(secret, salt),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            person=person,
+            organisation=organisation,
         )
         with self._alone():
             if any(each.name == name for each in self.all()):
@@ -136,6 +151,14 @@ class Keys:
         with self._file.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _check_person(person: str, organisation: str) -> None:
+    if bool(person) != bool(organisation):
+        raise ValueError("a person needs the organisation that answers for them, and an organisation its person")
+    for text in (person, organisation):
+        if len(text) > LONGEST_NAME or not text.isprintable() or "\\" in text:
+            raise ValueError(f"expected at most {LONGEST_NAME} printable characters without backslash")
 
 
 def _digest(secret: str, salt: str) -> str:
