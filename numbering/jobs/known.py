@@ -5,17 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
 from numbering.checking.known import Owner
 from numbering.checking.question import Misused
-from numbering.jobs.filing import record
+from numbering.jobs.filing import record, studies_of
 from numbering.jobs.identities import SeveralPatients, identity_of, record_of_patient, record_of_study
-from numbering.jobs.models import InstanceRow
+from numbering.jobs.models import InstanceRow, Job, SeriesRow
 from numbering.jobs.node import Node
+from numbering.jobs.states import State
 from numbering.jobs.store import reading
 from numbering.priors.source import Patient
 from numbering.record import PatientRecord
+from numbering.record.model import SeriesEntry
+from numbering.result import Status
 
+NOT_YET = "it is still arriving or waits to be numbered"
 NOBODY = "nobody "
 """Begins the owner that stands for a patient of whom nothing is known; no record is called so."""
 
@@ -47,7 +52,12 @@ class KnownRecords:
 
     def record(self, owner: Owner) -> PatientRecord:
         """See `numbering.checking.Known`."""
-        return PatientRecord() if owner.startswith(NOBODY) else record(self._node.engine, owner)
+        if owner.startswith(NOBODY):
+            return PatientRecord()
+        known = record(self._node.engine, owner)
+        with reading(self._node.engine) as session:
+            waiting = _waiting(session, owner)
+        return known.model_copy(update={"series": (*known.series, *waiting)})
 
     def file(self, sop_instance_uid: str) -> Path | None:
         """See `numbering.checking.Known`; also of reports and presentation states that were received."""
@@ -62,6 +72,31 @@ class KnownRecords:
         with reading(self._node.engine) as session:
             studies = {row.study_uid for row in session.scalars(_rows(sop_instance_uid))}
         return studies.pop() if len(studies) == 1 else None
+
+
+def _waiting(session: Session, record_id: str) -> list[SeriesEntry]:
+    """What of this patient is here and has not been read yet: it is listed as silent, so that nobody overlooks it."""
+    studies = studies_of(record_id)
+    unread = Job.result.is_(None), Job.state.in_((State.QUEUED, State.RUNNING))
+    jobs = session.scalars(select(Job).where(Job.study_uid.in_(studies), *unread).order_by(Job.created_at))
+    found = [
+        _silent(job.study_uid, job.series_uid, job.modality, [image.sop_uid for image in job.images]) for job in jobs
+    ]
+    arriving = SeriesRow.state.in_((State.RECEIVED, State.HELD))
+    for series in session.scalars(select(SeriesRow).where(SeriesRow.study_uid.in_(studies), arriving)):
+        found.append(_silent(series.study_uid, series.series_uid, "", []))
+    return found
+
+
+def _silent(study_uid: str, series_uid: str, modality: str, images: list[str]) -> SeriesEntry:
+    return SeriesEntry(
+        study_instance_uid=study_uid,
+        series_instance_uid=series_uid,
+        modality=modality,
+        status=Status.HELD,
+        reason=NOT_YET,
+        images=tuple(images),
+    )
 
 
 def _rows(sop_instance_uid: str) -> Select[InstanceRow]:
