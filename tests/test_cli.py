@@ -11,7 +11,7 @@ from numbering.settings import Settings
 from tests.labelled import make_aasce
 
 runner = CliRunner()
-COMMANDS = ["demo", "serve", "run", "send", "correct", "phantom", "selftest"]
+COMMANDS = ["demo", "serve", "run", "send", "check", "correct", "phantom", "selftest"]
 COMMANDS += ["train", "evaluate", "models", "settings", "doctor"]
 
 
