@@ -22,7 +22,7 @@ def prepare_torchvision() -> None:
     except RuntimeError:
         for name in [module for module in sys.modules if module.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-        library = torch.library.Library("torchvision", "DEF")
+        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         library.impl("nms", plain_nms, "CPU")

@@ -62,7 +62,7 @@ class LabelledFilm:
 
 def read_films(folder: Path) -> list[LabelledFilm]:
     """All films of a folder, by name. ``ReservedPatient`` when one may not train; ``ValueError`` names a bad label."""
-    films = []
+    films: list[LabelledFilm] = []
     for place in sorted(folder.glob("*.json")):
         truth = json.loads(place.read_text())
         if "seed" in truth:
@@ -77,6 +77,7 @@ def _film(place: Path, truth: dict[str, Any], index: int) -> LabelledFilm:
     picture = next(place.parent.glob(f"images/{place.stem}.*"), None)
     if picture is None:
         raise ValueError(f"{place}: no picture of that name in images/")
+    s1: Points | None
     if "vertebrae" in truth:
         bodies = [Body(one["ordinal"], one["rib_bearing"], _points(one["corners"])) for one in truth["vertebrae"]]
         lowest, s1 = truth["lowest_ordinal"], _points(truth["s1"])

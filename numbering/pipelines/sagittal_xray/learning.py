@@ -104,4 +104,4 @@ def _by_corner(heat: Tensor) -> Tensor:
     """``(n, 96, h, w)`` → ``(n, 24, 4, h, w)``; ``(n, 4, h, w)`` stays."""
     if heat.shape[1] == len(CORNERS):
         return heat
-    return heat.unflatten(1, (-1, len(CORNERS)))
+    return heat.view(len(heat), -1, len(CORNERS), *heat.shape[-2:])

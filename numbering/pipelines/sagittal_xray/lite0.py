@@ -7,6 +7,7 @@ its weights can be read in.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class Block(nn.Module):
             found = functional.relu6(self._bn0(self._expand_conv(found)))
         found = functional.relu6(self._bn1(self._depthwise_conv(found)))
         found = self._bn2(self._project_conv(found))
-        return found + x if self._adds else found
+        return cast(Tensor, found + x if self._adds else found)
 
 
 class Lite0(nn.Module):

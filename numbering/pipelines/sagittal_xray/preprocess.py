@@ -97,7 +97,7 @@ def laid(
     box = (left - x, top - y, right - x, bottom - y)
     if min(box) >= 0 and box[2] <= grey.shape[1] and box[3] <= grey.shape[0]:
         resized = Image.fromarray(grey).resize((columns, rows), Image.Resampling.BILINEAR, box=box)
-        return np.asarray(resized, np.float32) / 255, placed
+        return np.asarray(resized, np.float32) / np.float32(255), placed
     return _over_the_edge(grey, box, rows, columns), placed
 
 
@@ -119,4 +119,5 @@ def _over_the_edge(
     after = (max(0, int(np.ceil(bottom)) - grey.shape[0]), max(0, int(np.ceil(right)) - grey.shape[1]))
     padded = Image.fromarray(np.pad(grey, ((before[0], after[0]), (before[1], after[1]))))
     shifted = (left + before[1], top + before[0], right + before[1], bottom + before[0])
-    return np.asarray(padded.resize((columns, rows), Image.Resampling.BILINEAR, box=shifted), np.float32) / 255
+    resized = padded.resize((columns, rows), Image.Resampling.BILINEAR, box=shifted)
+    return np.asarray(resized, np.float32) / np.float32(255)

@@ -55,7 +55,7 @@ class Networks(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class LoadedNetworks:
     """`Networks` over one function a network, which takes ``(n, 1, rows, columns)``."""
 
@@ -119,7 +119,8 @@ def _in_openvino(entry: Entry, threads: int, precision: str = "f32") -> Networks
     options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
-    runs, sums = {}, {}
+    runs: dict[str, Run] = {}
+    sums: dict[str, str] = {}
     for name, (description, weights) in (entry.openvino or {}).items():
         compiled = core.compile_model(core.read_model(entry.path(description), entry.path(weights)), "CPU", options)
         runs[name] = _once(_compiled(compiled))

@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from numbering.phantom.anatomy.sample import sample
-from numbering.phantom.imaging.film import Film, expose
-from numbering.phantom.imaging.film.exposure import WHITE
+from numbering.phantom.imaging.film import Film
+from numbering.phantom.imaging.film.exposure import WHITE, exposures
 from numbering.phantom.imaging.film.position import FieldOfView
 from numbering.phantom.imaging.film.truth import describe
 from numbering.phantom.pose import Skeleton, pose
@@ -32,8 +32,10 @@ from numbering.phantom.truth.film import TrueImage
 
 LONGEST: dict[FieldOfView, int] = {"lumbar": 640, "whole-spine": 960}
 """Pixels of a film's longer side: about the pitch of the crops of the small size."""
-FIELDS: tuple[FieldOfView, ...] = ("lumbar", "whole-spine", "lumbar")
-"""Films of one patient; the last one is of either field."""
+SET_UPS: tuple[FieldOfView, ...] = ("lumbar", "whole-spine", "lumbar")
+"""Of one patient; the last one is of either field."""
+EXPOSURES, CROPPED = 2, 0.4
+"""Films from one set-up, exposed and processed otherwise, and the share of the later ones that keep only a part."""
 OVERSAMPLED = (
     "L6", "L4", "T13", "T11", "T11-L6", "T13-L4", "lumbarisation", "castellvi-IIIb", "castellvi-IV", "squared-s1",
     "absent-rib-12", "lumbar-rib", "wedge-fracture", "biconcave-fracture", "wedge-fracture+L6", "spondylolisthesis",
@@ -68,20 +70,29 @@ def shape_name(shapes: str) -> str:
     return shapes if shapes == "procedural" else Path(shapes.partition(":")[2]).name
 
 
-def films_of(who: Person, missing: Sequence[int]) -> Iterator[tuple[int, Film, dict[str, Any]]]:
-    """Those of the patient's `FIELDS` whose numbers are missing: number, film, and what is true of it."""
-    if not missing:
+def films_of(who: Person, set_ups: Sequence[int]) -> Iterator[tuple[str, Film, dict[str, Any]]]:
+    """The films of some of the patient's `SET_UPS`: name, film, and what is true of it."""
+    if not set_ups:
         return
     skeleton = pose(sample(who.seed, who.anomaly))
     structures = scene(skeleton, shape_source(who.shapes), who.seed)
-    for number in missing:
+    for number in set_ups:
         rng = np.random.default_rng([who.seed, 61, number])
-        field = FIELDS[number]
-        if number == len(FIELDS) - 1 and rng.random() < 0.4:
+        field = SET_UPS[number]
+        if number == len(SET_UPS) - 1 and rng.random() < 0.4:
             field = "whole-spine"
         beyond = float(rng.uniform(0, BEYOND_MOST)) if rng.random() < BEYOND_SHARE else 0.0
-        film = expose(skeleton, structures, "lateral", field, rng, longest=LONGEST[field], beyond=beyond)
-        yield number, film, truth_of(skeleton, film, who)
+        films = exposures(
+            skeleton, structures, "lateral", field, rng,
+            films=EXPOSURES, cropped=CROPPED, longest=LONGEST[field], beyond=beyond,
+        )  # fmt: skip
+        for name, film in zip(names_of(who.seed, number), films, strict=True):
+            yield name, film, truth_of(skeleton, film, who)
+
+
+def names_of(seed: int, set_up: int) -> list[str]:
+    """Names of the films of one set-up."""
+    return [f"{seed:06d}-{set_up}{'abcdefgh'[exposure]}" for exposure in range(EXPOSURES)]
 
 
 def truth_of(skeleton: Skeleton, film: Film, who: Person) -> dict[str, Any]:
@@ -117,13 +128,16 @@ def _labelled(true: TrueImage) -> dict[str, Any]:
 
 def simulate(out: Path, films: int, first_seed: int, shapes: Sequence[str] = ("procedural",)) -> None:
     """Write films until ``films`` of the patients from ``first_seed`` on are there."""
-    patients = -(-films // len(FIELDS))
+    patients = -(-films // (len(SET_UPS) * EXPOSURES))
     for index in range(patients):
         who = person(first_seed + index, shapes)
-        names = [f"{who.seed:06d}-{number}" for number in range(len(FIELDS))]
-        missing = [number for number, name in enumerate(names) if not (out / f"{name}.json").exists()]
-        for number, film, truth in films_of(who, missing):
-            save_film(out, names[number], film, truth)
+        missing = [
+            number
+            for number in range(len(SET_UPS))
+            if not all((out / f"{name}.json").exists() for name in names_of(who.seed, number))
+        ]
+        for name, film, truth in films_of(who, missing):
+            save_film(out, name, film, truth)
         sys.stderr.write(f"{index + 1}/{patients} patients\n")
 
 

@@ -116,7 +116,7 @@ def training_batches(films: Sequence[LabelledFilm], size: Size, name: str, witho
         batch = max(1, size.batch[name] // CROPS_PER_FILM)
         return DataLoader(Crops(films, size), batch, shuffle=True, collate_fn=stacked, drop_last=len(films) > batch)
     regions = Regions(films, size, caudal="caudal-crops" not in without)
-    return DataLoader(regions, batch_sampler=ShapedBatches(films, size.batch[name]))  # type: ignore[arg-type]
+    return DataLoader(regions, batch_sampler=ShapedBatches(films, size.batch[name]))
 
 
 def watching_batches(films: Sequence[LabelledFilm], size: Size, name: str) -> DataLoader[Any]:
