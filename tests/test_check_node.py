@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from pydicom import dcmread
-from pydicom.uid import generate_uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from sqlalchemy import text
 
 from numbering.audit import Peer
@@ -21,7 +22,7 @@ from numbering.jobs.models import Delivery
 from numbering.jobs.parts import LEVEL_CHECK_PART
 from numbering.jobs.states import State
 from numbering.jobs.store import reading
-from numbering.levelcheck import Verdict
+from numbering.levelcheck import MarkSource, Verdict
 from numbering.levelcheck.answer import Why
 from numbering.priors.source import Patient
 from tests.films import PATIENT_ID, SECRETS, UNEVEN_COLUMNS, UNEVEN_ROWS
@@ -182,6 +183,45 @@ def test_a_mark_that_is_spelt_otherwise_is_misuse_and_nothing_is_kept(house: Hou
     with pytest.raises(Misused):
         check_level(house.node, Asked(planned="L5", at=at), by=OR)
     assert checks_of(house.node.engine, "1.2.3") == []
+
+
+def test_the_mark_may_stand_in_a_presentation_state_that_was_received(house: House, tmp_path: Path) -> None:
+    _, image = numbered_film(house)
+    state = marking(tmp_path / "state.dcm", image, PATIENT_ID)
+    house.receive(state)
+    house.assemble()
+    uid = str(dcmread(state).SOPInstanceUID)
+    stored = check_level(house.node, Asked(planned="L5", mark_from=uid), by=OR).stored
+    assert stored.check.reason is Why.BASIS_NOT_CONFIRMED
+    assert stored.check.mark is not None
+    assert (stored.check.mark.source, stored.check.mark.place.sop_instance_uid) == (MarkSource.GSPS, image)
+    foreign = marking(tmp_path / "foreign.dcm", image, "OTHER-1")
+    house.receive(foreign)
+    house.assemble()
+    asked = Asked(planned="L5", mark_from=str(dcmread(foreign).SOPInstanceUID))
+    assert check_level(house.node, asked, by=OR).stored.check.reason is Why.ANOTHER_PATIENT
+
+
+def marking(path: Path, image: str, patient: str) -> Path:
+    """A presentation state of somebody else's with one point in the middle of a film."""
+    point = Dataset()
+    point.GraphicAnnotationUnits, point.GraphicDimensions, point.NumberOfGraphicPoints = "PIXEL", 2, 1
+    point.GraphicData = [UNEVEN_COLUMNS * 0.5 + 0.5, UNEVEN_ROWS * 0.5 + 0.5]
+    point.GraphicType = "POINT"
+    reference = Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", image
+    annotation = Dataset()
+    annotation.ReferencedImageSequence, annotation.GraphicObjectSequence = [reference], [point]
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.11.1", generate_uid()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = generate_uid(), generate_uid()
+    ds.Modality, ds.PatientID, ds.Manufacturer = "PR", patient, "Somebody else"
+    ds.GraphicAnnotationSequence = [annotation]
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.save_as(path, enforce_file_format=True)
+    return path
 
 
 def test_the_report_goes_into_the_marked_images_study_and_is_delivered_like_any_result(house: House) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from numbering.checking.known import Owner
 from numbering.checking.question import Misused
 from numbering.dicom.patient import patient_of
+from numbering.dicom.planes import planes
 from numbering.dicom.read import read_folder
 from numbering.errors import NumberingError
 from numbering.infer import number
@@ -81,8 +82,10 @@ class KnownFiles:
         return owners.pop() if len(owners) == 1 else None
 
     def _filed(self, assignment: Assignment) -> Filed:
+        space, images = planes(image.path for image in assignment.series.images)
         if assignment.card is None:
-            return _unanswered(assignment, assignment.status, assignment.reason.text if assignment.reason else "")
+            why = assignment.reason.text if assignment.reason else ""
+            return _unanswered(assignment, assignment.status, why, space, images)
         try:
             result = number(
                 assignment,
@@ -91,18 +94,21 @@ class KnownFiles:
                 created_at=acquired(assignment.series),
             )
         except NumberingError as error:
-            return _unanswered(assignment, Status.FAILED, error.reason.text)
-        return Filed.of(result)
+            return _unanswered(assignment, Status.FAILED, error.reason.text, space, images)
+        return Filed.of(result, frame_of_reference_uid=space, images=images)
 
 
-def _unanswered(assignment: Assignment, status: Status, why: str) -> Filed:
+def _unanswered(
+    assignment: Assignment, status: Status, why: str, space: str | None, images: tuple[FiledImage, ...]
+) -> Filed:
     series = assignment.series
     return Filed(
         study_instance_uid=series.study_instance_uid,
         series_instance_uid=series.series_instance_uid,
         modality=series.modality,
         view=assignment.view,
-        images=tuple(FiledImage(sop_instance_uid=image.sop_instance_uid) for image in series.images),
+        images=images or tuple(FiledImage(sop_instance_uid=image.sop_instance_uid) for image in series.images),
+        frame_of_reference_uid=space,
         status=status,
         reason=why,
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import build_context
 from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
 
@@ -48,7 +49,7 @@ def items_of(peer: Destination, ae_title: str, accession: str, seconds: float) -
     """The scheduled steps of an accession number. `WorklistFailed` when the worklist does not answer as it should."""
     if not _ACCESSION.fullmatch(accession):
         raise WorklistFailed("that is no accession number that can be asked for exactly: 1 to 16 letters and digits")
-    contexts = [build_context(ModalityWorklistInformationFind)]
+    contexts = [build_context(ModalityWorklistInformationFind, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])]
     association = associate(contexts, peer, ae_title, Timeouts(message=seconds, network=seconds))
     if isinstance(association, NoAssociation):
         raise WorklistFailed(association.why)
