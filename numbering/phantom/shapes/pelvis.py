@@ -21,6 +21,8 @@ from numbering.phantom.shapes.solids import Array, Part, ball, bar, grown, moved
 
 TABLE_SLOPE, TABLE_TILT = 40.0, 9.1
 JOINT_GAP_MM = 2.0
+LATTICE_MM = 1.75
+"""Hip bones are large, smooth and of a hundred parts each."""
 # the wing, left side, from behind to in front: its crest, lines between, its lower border; x, y and z
 _WING = np.stack(
     [
@@ -118,7 +120,7 @@ def pelvis(skeleton: Skeleton) -> list[Bone]:
     """Hip bones, then femora; right before left."""
     at, shape = setting(skeleton), skeleton.patient.sacrum
     joint = [grown(moved(part, skeleton.sacrum), JOINT_GAP_MM, carve=True) for part in lateral(shape)]
-    hips = [Bone(Label.HIP_BONE, Field([*_hip_bone(at, side), *joint])) for side in SIDES]
+    hips = [Bone(Label.HIP_BONE, Field([*_hip_bone(at, side), *joint]), lattice_mm=LATTICE_MM) for side in SIDES]
     femora = [
         Bone(Label.FEMUR, Field(_femur(at, side, prosthesis)))
         for side, prosthesis in zip(SIDES, shape.hip_prosthesis, strict=True)

@@ -42,6 +42,7 @@ BLOCK_MM = 3.3
 
 
 def _blocks(cell_mm: float) -> Blocks:
-    """Cubes at the patient, about as large as a distance to a bone can be relied on."""
+    """Cubes at the patient, so small that a distance (`numbering.phantom.shapes.field`) holds from their middles
+    to their corners."""
     side = max(2, round(BLOCK_MM / cell_mm))
     return Blocks(side=side, steps=2, step=1.6, knots=3)

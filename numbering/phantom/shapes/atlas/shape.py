@@ -17,6 +17,7 @@ from numbering.phantom.scene.structure import Bounds, Structure
 from numbering.phantom.shapes.atlas.template import Template
 from numbering.phantom.shapes.atlas.warp import Warp
 from numbering.phantom.shapes.field import Field
+from numbering.phantom.shapes.lattice import Solid, lattice_points, sampled
 from numbering.phantom.shapes.solids import Part
 
 Array = NDArray[np.float64]
@@ -26,23 +27,6 @@ COARSE = 3
 MARGIN_MM = 4.0
 SEAM_MM = 3.0
 """How far the seam between a mesh and what is added to it is smoothed."""
-
-
-@dataclass(frozen=True)
-class Solid:
-    """Distances ``values`` ``[z, y, x]`` at ``origin + pitch * (x, y, z)`` of a bone's own frame, mm."""
-
-    values: Tensor
-    origin: Array
-    pitch: float
-
-    def at(self, own: Tensor) -> Tensor:
-        """mm ``(...)`` at points ``(..., 3)`` of the own frame; the nearest edge's value beyond the lattice."""
-        return _sample(self.values.to(own.device), self.origin, self.pitch, own)
-
-    def points(self) -> Tensor:
-        """The lattice's points ``(z, y, x, 3)``."""
-        return _lattice(self.origin, self.pitch, tuple(self.values.shape), self.values.device)
 
 
 @dataclass(frozen=True)
@@ -71,7 +55,7 @@ class Fit:
         low, high = box
         shape = tuple(int(n) for n in np.ceil((high - low) / (pitch * COARSE))[::-1] + 1)
         back = Warp.through(self.targets, self.template.landmarks, self.slack)
-        coarse = back.on(_lattice(low, pitch * COARSE, shape, device))
+        coarse = back.on(lattice_points(low, pitch * COARSE, shape, device))
         fine = functional.interpolate(
             coarse.permute(3, 0, 1, 2)[None],
             size=tuple(COARSE * (n - 1) + 1 for n in shape),
@@ -80,7 +64,7 @@ class Fit:
         )[0].permute(1, 2, 3, 0)
         lattice = self.template.distance
         values = torch.as_tensor(lattice.values, device=device)
-        distance = _sample(values, lattice.origin, lattice.pitch, fine)
+        distance = sampled(values, lattice.origin, lattice.pitch, fine)
         a, b, c = torch.gradient(distance, spacing=pitch)
         slope = a.square_().addcmul_(b, b).addcmul_(c, c).sqrt_().clamp_(0.5, 2.0)
         return Solid(distance.div_(slope), low, pitch)
@@ -137,25 +121,8 @@ def apart(solid: Solid, frame: Frame, mutual: Sequence[Structure], fixed: Sequen
         part = values[window]
         if part.numel():
             start = solid.origin + solid.pitch * low
-            points = _lattice(start, solid.pitch, tuple(part.shape), values.device) @ turn.T + centre
+            points = lattice_points(start, solid.pitch, tuple(part.shape), values.device) @ turn.T + centre
             theirs = other.signed_distance(points)
             limit = (solid.values[window] - theirs + gap_mm) / 2 if index < len(mutual) else gap_mm - theirs
             torch.maximum(part, limit, out=part)
     return Solid(values, solid.origin, solid.pitch)
-
-
-def _lattice(origin: Array, pitch: float, shape: tuple[int, ...], device: torch.device | str) -> Tensor:
-    axes = [torch.arange(count, dtype=torch.float32, device=device) * pitch for count in shape]
-    z, y, x = torch.meshgrid(*axes, indexing="ij")
-    return torch.stack([x, y, z], -1) + torch.as_tensor(origin, dtype=torch.float32, device=device)
-
-
-def _sample(values: Tensor, origin: Array, pitch: float, points: Tensor) -> Tensor:
-    """``values`` ``[z, y, x]`` at points ``(..., 3)``, linear between the lattice's."""
-    counts = torch.tensor(values.shape[::-1], dtype=torch.float32, device=points.device)
-    start = torch.as_tensor(origin, dtype=torch.float32, device=points.device)
-    index = (points - start) * (2 / pitch / (counts - 1)) - 1
-    found = functional.grid_sample(
-        values[None, None], index.reshape(1, 1, 1, -1, 3), padding_mode="border", align_corners=True
-    )
-    return found.reshape(points.shape[:-1])

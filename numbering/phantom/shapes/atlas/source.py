@@ -19,10 +19,11 @@ from numbering.phantom.shapes.atlas import edits, fit, pelvic, variety
 from numbering.phantom.shapes.atlas.catalogue import ATLASES, Source
 from numbering.phantom.shapes.atlas.library import Library
 from numbering.phantom.shapes.atlas.mesh import AtlasError
-from numbering.phantom.shapes.atlas.shape import Bone, Fit, Solid, apart, edited
+from numbering.phantom.shapes.atlas.shape import Bone, Fit, apart, edited
 from numbering.phantom.shapes.atlas.warp import Warp
 from numbering.phantom.shapes.discs import remnant
 from numbering.phantom.shapes.joints import place_of
+from numbering.phantom.shapes.lattice import Solid
 from numbering.phantom.shapes.procedural import Procedural
 from numbering.phantom.shapes.solids import Part
 
