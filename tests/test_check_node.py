@@ -109,7 +109,7 @@ def test_the_key_image_shows_the_mark_where_it_was_put(house: House) -> None:
 
 def test_the_plans_patient_is_confirmed_and_another_ones_image_stops_everything(house: House) -> None:
     _, mine = numbered_film(house)
-    _, theirs = numbered_film(house, PatientID="OTHER-1", PatientName="OTHER")
+    study, theirs = numbered_film(house, PatientID="OTHER-1", PatientName="OTHER")
     same = checked(house, mine, patient=Patient(PATIENT_ID)).stored.check
     assert same.reason is Why.BASIS_NOT_CONFIRMED
     told = checked(house, theirs, patient=Patient(PATIENT_ID), report=True)
@@ -120,6 +120,8 @@ def test_the_plans_patient_is_confirmed_and_another_ones_image_stops_everything(
     assert {one.place.sop_instance_uid for one in answer.known} == {mine}
     assert told.report is None
     assert "not of one patient" in told.why_no_report
+    assert told.stored.study_uid is None  # in doubt whose it is: in neither patient's list
+    assert any(study in message for message in audited(house))
     assert len(told.stored.key_images) == 1  # where the plan's own patient has it, and nothing of the other
 
 

@@ -78,17 +78,24 @@ def _keep(node: Node, answered: Answered, known: KnownRecords, by: Peer, draw: D
         key_images=list(digests),
         uid=uid,
     )
-    if study is not None:
-        trail(node.settings).accessed(study, _sop_classes(node, answered), user=by)
+    for each in _consulted(answered, known):
+        trail(node.settings).accessed(each, _sop_classes(node, answered), user=by)
     return stored
 
 
 def _study(answered: Answered, known: KnownRecords) -> str | None:
-    """The study that a check is listed under: never that of another patient than the plan's."""
+    """The study that a check is listed under; none where it is in doubt whose the check is."""
     mark, plan_study = answered.question.mark, answered.question.plan_study
-    if mark is None or answered.whose is Whose.ANOTHER:
-        return plan_study
-    return known.study(mark.place.sop_instance_uid) or plan_study
+    if answered.whose is Whose.ANOTHER:
+        return None
+    return (known.study(mark.place.sop_instance_uid) if mark else None) or plan_study
+
+
+def _consulted(answered: Answered, known: KnownRecords) -> list[str]:
+    """The marked image's study; where that is not known, the studies of the record that was read instead."""
+    mark = answered.question.mark
+    marked = known.study(mark.place.sop_instance_uid) if mark else None
+    return [marked] if marked else sorted({entry.study_instance_uid for entry in answered.record.series})
 
 
 def _sop_classes(node: Node, answered: Answered) -> dict[str, int]:
