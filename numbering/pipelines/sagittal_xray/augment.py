@@ -24,7 +24,8 @@ FEWEST = 3
 """Vertebrae that stay in view in a crop (the paper's condition)."""
 CAUDAL_SHARE, CRANIAL_SHARE, WHOLE_SHARE = 0.4, 0.35, 0.3
 DEGREES, SHIFT, SCALE, SHEAR = 8.0, 0.04, (0.88, 1.1), 3.0
-ELASTIC_SHARE, ELASTIC_CELLS, ELASTIC_PIXELS = 0.4, 7, 3.0
+ELASTIC_SHARE, ELASTIC_CELLS, ELASTIC = 0.4, 7, 0.008
+"""How often a picture is bent, by how many knots along a side, and how far (share of a side, SD)."""
 
 
 def random_region(
@@ -96,7 +97,7 @@ def _displacement(rows: int, columns: int, rng: np.random.Generator) -> Tensor:
     """Smooth displacements ``(1, rows, columns, 2)`` in the units of ``functional.elastic`` (a side is 2)."""
     coarse = torch.from_numpy(rng.normal(0, 1, (1, 2, ELASTIC_CELLS, ELASTIC_CELLS)).astype(np.float32))
     smooth = functional.interpolate(coarse, size=(rows, columns), mode="bicubic", align_corners=True)
-    return smooth.permute(0, 2, 3, 1) * torch.tensor([2 * ELASTIC_PIXELS / columns, 2 * ELASTIC_PIXELS / rows])
+    return smooth.permute(0, 2, 3, 1) * (2 * ELASTIC)
 
 
 def developed(picture: Tensor, rng: np.random.Generator) -> Tensor:
