@@ -41,6 +41,20 @@ def closed_polyline(points: ArrayLike, rows: int, columns: int) -> NDArray[np.fl
     return np.concatenate([graphic, graphic[:1]])
 
 
+def inside(outline: ArrayLike, rows: int, columns: int) -> NDArray[np.bool_]:
+    """Mask ``(rows, columns)`` of the pixels whose centres lie within an outline of image points ``(n, 2)``."""
+    mask = np.zeros((rows, columns), bool)
+    points = np.asarray(outline, float)
+    (left, top), (right, bottom) = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int) + 1
+    near = np.s_[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    y, x = np.ogrid[:rows, :columns]
+    y, x = y[near[0]], x[:, near[1]]
+    for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+        if y0 != y1:  # even-odd rule: an edge turns what lies left of it, in the rows that it crosses
+            mask[near] ^= ((y >= y0) != (y >= y1)) & (x < x0 + (y - y0) / (y1 - y0) * (x1 - x0))
+    return mask
+
+
 def intersection_over_union(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     """Matrix ``(n, m)`` of the overlap of boxes ``(n, 4)`` with others ``(m, 4)``, 0…1."""
     a, b = (np.asarray(value, float).reshape(-1, 4) for value in (boxes, others))

@@ -39,24 +39,26 @@ def run(
     pipelines: Pipelines,
     *,
     only: str | None = None,
+    segmented: bool = False,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Run:
     """Number everything found at these paths; objects and pictures go to ``out``.
 
     The objects are dated by the images they rest on, so that the same input always gives the same bytes. ``progress``
-    is told what was done, how many assignments are done, and of how many.
+    is told what was done, how many assignments are done, and of how many. ``segmented`` also writes segmentations of
+    vertebral bodies.
     """
     series, unreadable = read_folder(paths)
     assignments = [assignment for one in series for assignment in route(one)]
     entries = []
     for done, assignment in enumerate(assignments):
         progress(assignment.series.series_instance_uid, done, len(assignments))
-        entries.append((assignment.series.study_instance_uid, _entry(assignment, out, pipelines, only)))
+        entries.append((assignment.series.study_instance_uid, _entry(assignment, out, pipelines, only, segmented)))
     progress("done", len(assignments), len(assignments))
     return Run(RunReport.of(entries), unreadable)
 
 
-def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | None) -> SeriesEntry:
+def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | None, segmented: bool) -> SeriesEntry:
     series, card = assignment.series, assignment.card
     if assignment.reason is not None:
         return unanswered_entry(series, assignment.status, assignment.reason, view=assignment.view)
@@ -75,7 +77,7 @@ def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | 
             created_at=acquired(series),
             radiographs=lambda _: films,
         )
-        return series_entry(result, _write(result, series, films, out))
+        return series_entry(result, _write(result, series, films, out, segmented))
     except NumberingError as error:
         return unanswered_entry(series, Status.FAILED, error.reason, view=assignment.view, pipeline=card.name)
 
@@ -86,9 +88,11 @@ def acquired(series: Series) -> datetime:
     return max(times, default=datetime(1970, 1, 1, tzinfo=UTC))
 
 
-def _write(result: NumberingResult, series: Series, films: Sequence[Radiograph], out: Path) -> list[WrittenObject]:
+def _write(
+    result: NumberingResult, series: Series, films: Sequence[Radiograph], out: Path, segmented: bool
+) -> list[WrittenObject]:
     sources = {image.sop_instance_uid: image.path for image in series.images}
-    written = write_objects(encode(result, sources), out)
+    written = write_objects(encode(result, sources, segmented=segmented), out)
     for film in films:
         draw_film(film, result.findings, out / "pictures" / f"{film.name.replace('#', '_')}.png")
     return [

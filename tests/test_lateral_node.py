@@ -49,12 +49,13 @@ def arrived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arrived]:
         patch.setenv(stub_pipeline.LATERAL, str(folder / "findings.json"))
         with running_archive(folder / "archive", {"NUMBERING": 1}) as archive:
             destination = {"name": "pacs", "address": archive.destination}
-            with running_node(folder, destinations=[destination]) as node:
+            with running_node(folder, destinations=[destination], segmentations=True) as node:
                 node.send(patient / image.file)
                 (row,) = node.wait_for_states(State.DELIVERED)
             held = archive.instances(row.study_instance_uid)
             assert set(held) == {uid for _, uid, _ in row.objects}
             files = {kind: archive.download(uid, folder) for kind, uid, _ in row.objects}
+            assert list(files) == ["SR", "PR", "SEG"]
             assert (row.result.pipeline, row.result.view) == ("sagittal-xray", "lateral")
             yield Arrived(patient / image.file, image, findings, files["SR"], files["PR"])
 

@@ -30,6 +30,7 @@ def run(
     json_target: JsonOption = None,
     only: Annotated[str | None, typer.Option("--only", metavar="PIPELINE", help="Run this pipeline alone.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    segmentations: Annotated[bool, typer.Option("--segmentations", help="Also segment the vertebral bodies.")] = False,
 ) -> None:
     """Number DICOM files without a network; SR and presentation states go to DIR. No record is consulted."""
     from numbering.pipelines import card_named
@@ -43,7 +44,7 @@ def run(
         except KeyError as error:
             raise fail(str(error.args[0]), 2) from None
     with progress_bar("numbering") as progress:
-        outcome = run_paths(paths, out_dir, Pipelines(device), only=only, progress=progress)
+        outcome = run_paths(paths, out_dir, Pipelines(device), only=only, segmented=segmentations, progress=progress)
     for one in outcome.unreadable:
         err.print(f"not read: {one.reason.text}", highlight=False)
     emit(outcome.report.to_json(), json_target)

@@ -18,7 +18,7 @@ from numbering.settings import Settings
 from numbering.uids import InvalidUID, checked_uid
 
 WRITTEN_KINDS = ("SR", "PR")
-"""What is written of each result today (`numbering.dicom.objects.encode`)."""
+"""What is written of each result (`numbering.dicom.objects.encode`), besides segmentations where they are wanted."""
 WRITTEN_STATUSES = (Status.NUMBERED.value, Status.ABSTAINED.value)
 
 
@@ -67,7 +67,7 @@ def _of_file(settings: Settings, engine: Engine, path: Path) -> list[Going]:
         _going(settings, f"a result of {path.name}", kind, status, card.name)
         for card in cards
         for status in WRITTEN_STATUSES
-        for kind in WRITTEN_KINDS
+        for kind in (*WRITTEN_KINDS, *(("SEG",) if settings.segmentations else ()))
     ]
 
 

@@ -18,4 +18,7 @@ class Working(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where networks run: OpenVINO on a CPU, torch on a GPU; auto takes a GPU if there is one."
     )
+    segmentations: bool = Field(
+        False, description="Also write a DICOM segmentation of the vertebral bodies whose corners are known."
+    )
     inference_threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a network may use; 0: all.")

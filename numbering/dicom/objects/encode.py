@@ -18,6 +18,7 @@ from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.objects.presentation import presentations
 from numbering.dicom.objects.report import report
 from numbering.dicom.objects.retirement import retirement
+from numbering.dicom.objects.segmentation import segmentations
 from numbering.durable import sync_folder
 from numbering.result import NumberingResult
 from numbering.uids import IMPLEMENTATION_CLASS_UID, checked_uid
@@ -39,15 +40,16 @@ class DifferentBytesError(RuntimeError):
     """A file of this UID exists and holds other bytes: the encoding was not pure, or the file was changed."""
 
 
-def encode(result: NumberingResult, sources: Mapping[str, Path]) -> list[Dataset]:
-    """The SR and the presentation states of a numbered or abstained result, the SR first; at the end the key object
-    selection that takes an earlier revision out of use.
+def encode(result: NumberingResult, sources: Mapping[str, Path], *, segmented: bool = False) -> list[Dataset]:
+    """The SR and the presentation states of a numbered or abstained result, the SR first; segmentations of bodies where
+    they are asked for; at the end the key object selection that takes an earlier revision out of use.
 
     `sources` gives the file of each of the result's source images by SOP Instance UID; ``LookupError`` names one that
     is missing, ``ValueError`` a file that holds another image.
     """
     headers = {source.sop_instance_uid: source_header(source.sop_instance_uid, sources) for source in result.sources}
-    return [report(result, headers), *presentations(result, headers), *retirement(result, headers)]
+    masks = segmentations(result, headers) if segmented else ()
+    return [report(result, headers), *presentations(result, headers), *masks, *retirement(result, headers)]
 
 
 def object_bytes(dataset: Dataset) -> bytes:

@@ -30,9 +30,15 @@ def finding_site(name: str) -> Dataset:
 
 def tracking(result: NumberingResult, kind: str, identifier: str) -> Iterator[Dataset]:
     """TID 4108."""
-    uid = derived_uid(result.identity(), f"tracking {kind}")
     yield content.text(HAS_OBS_CONTEXT, Code("112039", "DCM", "Tracking Identifier"), identifier)
-    yield content.uidref(HAS_OBS_CONTEXT, Code("112040", "DCM", "Tracking Unique Identifier"), uid)
+    yield content.uidref(
+        HAS_OBS_CONTEXT, Code("112040", "DCM", "Tracking Unique Identifier"), tracking_uid(result, kind)
+    )
+
+
+def tracking_uid(result: NumberingResult, kind: str) -> str:
+    """What a structure is tracked by, in the report and in a segmentation of it."""
+    return derived_uid(result.identity(), f"tracking {kind}")
 
 
 def algorithm(result: NumberingResult) -> Iterator[Dataset]:
