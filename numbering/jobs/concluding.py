@@ -8,6 +8,7 @@ again. A new revision is a job whose result is there already; it is encoded and 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,17 +70,19 @@ def conclude_record(engine: Engine, record_id: str) -> list[Concluded]:
     """Make the conclusion of this record. A failure stops no result: it is written down, and made good later."""
     try:
         for _ in range(ROUNDS):
-            made = _conclude(engine, record_id)
-            if made is not None:
-                return made
+            with suppress(_MovedOn):
+                return _conclude(engine, record_id)
     except Exception as error:  # noqa: BLE001 - whatever it is: results go out as they are, and the log says so
         log.error("a patient's results could not be concluded", record=record_id, error=error)
         _later(engine, record_id)
     return []
 
 
-def _conclude(engine: Engine, record_id: str) -> list[Concluded] | None:
-    """None when something was filed meanwhile."""
+class _MovedOn(Exception):
+    """Something was filed, or a job superseded, since the record was read: what was concluded is not stored."""
+
+
+def _conclude(engine: Engine, record_id: str) -> list[Concluded]:
     at = now()
     with reading(engine) as session:
         here = contents(session, record_id)
@@ -89,13 +92,9 @@ def _conclude(engine: Engine, record_id: str) -> list[Concluded] | None:
     with writing(engine) as session:
         row = session.get_one(RecordRow, record_id, with_for_update=True)
         if row.version != here.version:
-            return None
-        made = [_issue(session, part, new, verification(session, part, new.result, record)) for part, new in found]
+            raise _MovedOn
+        issued = [_issue(session, part, new, verification(session, part, new.result, record)) for part, new in found]
         row.concluded, row.failures, row.not_before = here.version, 0, None
-        if any(each is None for each in made):  # a job moved on: its own transaction will have something filed
-            session.rollback()
-            return None
-    issued = [each for each in made if each is not None]
     for each in issued:
         log.info("a result is issued anew", job=each.job_id, instead_of=each.instead_of, why=each.why)
     return issued
@@ -120,11 +119,11 @@ def _open(session: Session, here: Contents) -> dict[tuple[str, str, str], FiledP
     return found
 
 
-def _issue(session: Session, part: FiledPart, new: Reissue, verified: Verification | None) -> Concluded | None:
-    """Add the new revision; it stands in the place of the current one. None when that one stands no more."""
+def _issue(session: Session, part: FiledPart, new: Reissue, verified: Verification | None) -> Concluded:
+    """Add the new revision; it stands in the place of the current one."""
     before = session.get_one(Job, part.current, with_for_update=True)
     if before.state == State.SUPERSEDED or before.result is None:
-        return None
+        raise _MovedOn
     same_part = Job.study_uid == before.study_uid, Job.series_uid == before.series_uid, Job.part == before.part
     revision = 1 + (session.scalar(select(func.max(Job.revision)).where(*same_part)) or 0)
     predecessor = next((each.sop_instance_uid for each in part.written if each.modality == "SR"), None)

@@ -58,7 +58,8 @@ def _event(job: Job) -> str | None:
     if not history.has_changes():
         return None
     before = history.deleted[0] if history.deleted else None
-    if job.state == State.INFERRED and before == State.RUNNING:
+    concluded = before is None and job.concluded_from is not None  # said again, by the patient's record
+    if job.state == State.INFERRED and (before == State.RUNNING or concluded):
         return job.status
     return job.state if job.state in TOLD_STATES else None
 
