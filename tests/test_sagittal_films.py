@@ -125,7 +125,7 @@ def test_points_move_with_the_picture() -> None:
         picture, points = moved(blob, torch.tensor(place[None], dtype=torch.float32), rng)
         mass = picture[0].numpy()
         found = np.array([(mass * x).sum(), (mass * y).sum()]) / mass.sum()
-        assert np.allclose(points[0].numpy(), found, atol=1.0)
+        assert np.allclose(points[0].numpy(), found, atol=0.5)
 
 
 def test_development_keeps_pictures_between_black_and_white() -> None:

@@ -87,7 +87,7 @@ def moved(picture: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Te
     image, keys = _geometry()(image, keys)
     if rng.random() < ELASTIC_SHARE:
         bend = _displacement(rows, columns, rng)
-        image, keys = moves.elastic(image, bend), moves.elastic(keys, bend)
+        image, keys = moves.elastic(image, bend), tv_tensors.wrap(_bent(keys.as_subclass(Tensor), bend), like=keys)
     if rng.random() < 0.5:
         image, keys = moves.horizontal_flip(image), moves.horizontal_flip(keys)
     return image.as_subclass(Tensor), keys.as_subclass(Tensor)
@@ -98,6 +98,17 @@ def _displacement(rows: int, columns: int, rng: np.random.Generator) -> Tensor:
     coarse = torch.from_numpy(rng.normal(0, 1, (1, 2, ELASTIC_CELLS, ELASTIC_CELLS)).astype(np.float32))
     smooth = functional.interpolate(coarse, size=(rows, columns), mode="bicubic", align_corners=True)
     return smooth.permute(0, 2, 3, 1) * (2 * ELASTIC)
+
+
+def _bent(points: Tensor, bend: Tensor) -> Tensor:
+    """Where points ``(n, 2)`` come to lie: ``q`` with ``q + bend(q) = point``. torchvision's own rounds to pixels."""
+    rows, columns = bend.shape[1:3]
+    size, field = torch.tensor([columns, rows], dtype=points.dtype), bend.permute(0, 3, 1, 2)
+    target = (2 * points + 1) / size - 1
+    found = target
+    for _ in range(4):
+        found = target - functional.grid_sample(field, found[None, None], align_corners=False)[0, :, 0].T
+    return ((found + 1) * size - 1) / 2
 
 
 def developed(picture: Tensor, rng: np.random.Generator) -> Tensor:

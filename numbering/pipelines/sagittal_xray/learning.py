@@ -17,6 +17,7 @@ from numbering.pipelines.sagittal_xray.sizes import Size
 
 prepare_torchvision()  # lightning's metrics import torchvision
 from lightning.pytorch import LightningModule  # noqa: E402
+from lightning.pytorch.callbacks import Timer  # noqa: E402
 
 AUXILIARY = 0.4
 """Weight of the auxiliary output's loss, as Inception v3 was trained."""
@@ -90,6 +91,13 @@ class Task(LightningModule):
             right = ((logits > 0) == (batch["said"] > 0.5)) & batch["judged"]
             figures["right"] = right.sum() / batch["judged"].sum().clamp_min(1)
         return figures
+
+
+class Session(Timer):
+    """Ends this run after its time; what earlier runs took does not count."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing of it."""
 
 
 def placing(heat: Tensor, batch: Sample) -> tuple[Tensor, Tensor]:

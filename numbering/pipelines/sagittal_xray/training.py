@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from numbering.pipelines.sagittal_xray.dataset import LabelledFilm, read_films
 from numbering.pipelines.sagittal_xray.export import save_safetensors, stored_networks
-from numbering.pipelines.sagittal_xray.learning import WATCHED, Task
+from numbering.pipelines.sagittal_xray.learning import WATCHED, Session, Task
 from numbering.pipelines.sagittal_xray.lite0 import Lite0, read_imagenet
 from numbering.pipelines.sagittal_xray.networks import build
 from numbering.pipelines.sagittal_xray.samples import CROPS_PER_FILM, Crops, Regions, ShapedBatches, stacked
@@ -87,9 +87,9 @@ def fit(films: Sequence[LabelledFilm], work: Path, size: Size, name: str, *, res
         devices=1,
         precision="bf16-mixed" if device == "cuda" else "32-true",
         max_epochs=epochs,
-        max_time=timedelta(hours=hours) if hours else None,
         gradient_clip_val=1.0,
         callbacks=[
+            *([Session(timedelta(hours=hours))] if hours else []),
             EMAWeightAveraging(decay=AVERAGED),
             ModelCheckpoint(work, "best", monitor=WATCHED, enable_version_counter=False),
             ModelCheckpoint(work, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
