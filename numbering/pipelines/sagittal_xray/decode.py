@@ -42,7 +42,20 @@ PRESENCE_WEIGHT = 0.5
 SPACING_WEIGHT = 0.5
 """How much distances count: step I's names have seen them already, and the patient's size is taken from those."""
 UNLIKELY = 1e-3
-"""Variants below this share are not numbered."""
+"""Hypotheses below this share are not numbered."""
+SHIFTS = (0, -1, 1)
+RARE = 0.01
+"""Variants that are rarer are not believed beside an error of step I."""
+NOWHERE = -1
+"""Instead of a channel: this level is seen in none."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What the spine may be, and by how many levels step I is off on this film: its errors go together."""
+
+    variant: Variant
+    shift: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,41 +87,50 @@ class Decoder:
 
     def decode(self, reading: Reading) -> Decoded:
         """Name the bodies of a reading."""
-        bodies, counted = reading.bodies, counted_from(reading)
+        counted = counted_from(reading)
         position, positions_mm = evidence_of_position(reading), _positions(reading)
         evidence = {
-            variant: _evidence(bodies, position, _channels(variant, counted), self.point, positions_mm)
+            Hypothesis(variant, shift): _evidence(
+                reading.bodies, position, _channels(variant, counted, shift), self.point, positions_mm
+            )
             for variant in self.solvers
+            for shift in (SHIFTS if self.prevalence[variant] >= RARE else (0,))
         }
         shares = self._shares(evidence)
-        likely = {variant: share for variant, share in shares.items() if share >= UNLIKELY}
-        answers = {variant: self.solvers[variant].number(evidence[variant]) for variant in likely}
+        likely = {one: share for one, share in shares.items() if share >= UNLIKELY}
+        answers = {one: self.solvers[one.variant].number(evidence[one]) for one in likely}
         weights = self._weights(answers, likely, evidence)
-        return Decoded(_numbering(answers, likely, weights), shares, counted)
+        variants = {
+            variant: sum(share for one, share in shares.items() if one.variant == variant) for variant in self.solvers
+        }
+        return Decoded(_numbering(answers, likely, weights, variants), variants, counted)
 
-    def _shares(self, evidence: Mapping[Variant, Evidence]) -> dict[Variant, float]:
+    def _shares(self, evidence: Mapping[Hypothesis, Evidence]) -> dict[Hypothesis, float]:
+        off = {0: np.log1p(-2 * self.point.shifted), 1: np.log(max(self.point.shifted, 1e-12))}
         logs = {
-            variant: np.log(self.prevalence[variant]) + solver.log_evidence(evidence[variant])
-            for variant, solver in self.solvers.items()
+            one: np.log(self.prevalence[one.variant])
+            + off[abs(one.shift)]
+            + self.solvers[one.variant].log_evidence(evidence[one])
+            for one in evidence
         }
         top = max(logs.values())
         total = sum(np.exp(value - top) for value in logs.values())
-        return {variant: float(np.exp(value - top) / total) for variant, value in logs.items()}
+        return {one: float(np.exp(value - top) / total) for one, value in logs.items()}
 
     def _weights(
         self,
-        answers: Mapping[Variant, Numbering],
-        shares: Mapping[Variant, float],
-        evidence: Mapping[Variant, Evidence],
+        answers: Mapping[Hypothesis, Numbering],
+        shares: Mapping[Hypothesis, float],
+        evidence: Mapping[Hypothesis, Evidence],
     ) -> dict[Names, float]:
-        """The probability of every numbering that some variant thinks of, over all variants."""
+        """The probability of every numbering that some hypothesis thinks of, over all of them."""
         every = dict.fromkeys(
             names for answer in answers.values() for names in (answer.levels, answer.alternative) if names is not None
         )
         weights: dict[Names, float] = defaultdict(float)
         for names in every:
-            for variant, share in shares.items():
-                weights[names] += share * self.solvers[variant].probability(evidence[variant], names)
+            for one, share in shares.items():
+                weights[names] += share * self.solvers[one.variant].probability(evidence[one], names)
         return dict(weights)
 
 
@@ -122,14 +144,17 @@ def counted_from(reading: Reading) -> str:
     return "dens"
 
 
-def _channels(variant: Variant, counted: str) -> dict[Level, int]:
-    """The channel that each level of this spine is seen in, when positions are counted from there."""
+def _channels(variant: Variant, counted: str, shift: int) -> dict[Level, int]:
+    """The channel that each level of this spine is seen in, when positions are counted from there; `NOWHERE` where it
+    has none. ``shift`` says by how much step I is off; the sacrum is what it is."""
     levels = variant.levels()[1:]
     last = levels.index(Level.S1) - 1
     ribs = 5 + variant.thoracic
-    shift = {"sacrum": LOWEST_PRESACRAL - last, "last rib": LAST_RIB - ribs, "dens": 0}[counted]
-    channels = {level: place + shift for place, level in enumerate(levels[: last + 1])}
-    return {level: k for level, k in channels.items() if 0 <= k <= LOWEST_PRESACRAL} | {Level.S1: SACRUM}
+    start = {"sacrum": LOWEST_PRESACRAL - last, "last rib": LAST_RIB - ribs, "dens": 0}[counted]
+    places = {level: place + start for place, level in enumerate(levels[: last + 1])}
+    seen = {level: place for level, place in places.items() if 0 <= place <= LOWEST_PRESACRAL}
+    off = {level: place + shift if 0 <= place + shift <= LOWEST_PRESACRAL else NOWHERE for level, place in seen.items()}
+    return off | {Level.S1: SACRUM}
 
 
 def evidence_of_position(reading: Reading) -> Array:
@@ -154,7 +179,7 @@ def _evidence(
     """Log-likelihoods of every level for every body, if the spine were of the variant that has these channels."""
     odds = np.array([_log_odds(body) for body in bodies]).reshape(-1, 1)
     ribs = np.clip([_logit(body.rib) for body in bodies], -point.rib_trust, point.rib_trust).reshape(-1, 1)
-    seen_at = position @ _confusion()  # (n, 24): how likely this was seen of a body that stands at each position
+    seen_at = position @ _confusion()  # (n, 25): how likely this was seen of a body that stands at each position
     columns = [LEVELS.index(level) for level in channels]
     thoracic = np.array([level.region == "T" for level in channels])
     table = np.full((len(bodies), len(LEVELS)), -np.inf)
@@ -168,10 +193,11 @@ def _evidence(
 
 
 def _confusion() -> Array:
-    """Probability ``(24, 24)`` of the position seen (row) given the one where the body stands (column)."""
+    """Probability ``(24, 25)`` of the position seen (row) given where a body stands (column; the last: `NOWHERE`)."""
     count = len(LEVELS24)
     table = np.full((count, count), ELSEWHERE) + np.eye(count) * (1 - 2 * NEXT_TO)
-    return np.asarray(table + NEXT_TO * (np.eye(count, k=1) + np.eye(count, k=-1)))
+    table += NEXT_TO * (np.eye(count, k=1) + np.eye(count, k=-1))
+    return np.column_stack([table, np.full(count, ELSEWHERE)])
 
 
 def _log_odds(body: Body) -> float:
@@ -207,11 +233,14 @@ def _positions(reading: Reading) -> Array | None:
 
 
 def _numbering(
-    answers: Mapping[Variant, Numbering], shares: Mapping[Variant, float], weights: Mapping[Names, float]
+    answers: Mapping[Hypothesis, Numbering],
+    shares: Mapping[Hypothesis, float],
+    weights: Mapping[Names, float],
+    variants: Mapping[Variant, float],
 ) -> Numbering:
-    """The likeliest numbering over all variants, and the likeliest that gives a named body another name."""
+    """The likeliest numbering over all hypotheses, and the likeliest that gives a named body another name."""
     total = sum(shares.values())
-    marginals = np.asarray(sum(shares[v] / total * answers[v].marginals for v in answers))
+    marginals = np.asarray(sum(shares[one] / total * answer.marginals for one, answer in answers.items()))
     best = max(weights, key=lambda names: weights[names])
     others = [names for names in weights if _differs(best, names)]
     other = max(others, key=lambda names: weights[names], default=None)
@@ -225,7 +254,7 @@ def _numbering(
         alternative=other,
         alternative_probability=float(min(1.0, weights[other])) if other else 0.0,
         marginals=marginals,
-        variants=shares,
+        variants=variants,
         starts={},
     )
 

@@ -23,6 +23,8 @@ class OperatingPoint:
     """Log-odds that one vertebra's ribs can speak for or against at most."""
     channel_trust: float = 0.5
     """Exponent of what the channels say: below 1, for their errors on one film go together."""
+    shifted: float = 0.03
+    """Probability that step I is off by one level on a whole film, to either side."""
     spread: float = 1.0
     """Standard deviation of a corner's error over that of its heat map."""
     steps: float = 0.5
