@@ -66,7 +66,7 @@ def check(
         at=at,
         mark_from=mark_from,
         side=side,
-        patient=Patient(typed, issuer) if typed is not None else None,
+        patient=Patient(typed.strip(), issuer.strip()) if typed is not None else None,
         plan_study=plan_study,
     )
     try:

@@ -118,7 +118,7 @@ def key_image(request: Request, key: Checker, uid: UID, number: Annotated[int, P
 
 
 def _checked(web: Web, asked: CheckRequest, by: Peer) -> Told:
-    patient = Patient(asked.patient_id, asked.issuer) if asked.patient_id is not None else None
+    patient = Patient(asked.patient_id.strip(), asked.issuer.strip()) if asked.patient_id is not None else None
     question = Asked(
         planned=asked.planned,
         worklist=asked.worklist,
