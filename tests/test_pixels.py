@@ -184,6 +184,17 @@ def test_fewer_compressed_frames_than_the_header_promises_are_refused(tmp_path: 
     refusal(tmp_path / "fewer.dcm")
 
 
+def test_a_jpeg_2000_frame_with_a_damaged_bit_depth_is_refused_and_the_process_goes_on(tmp_path: Path) -> None:
+    """Found by ``benchmarks/fuzz.py``: a second decoder, tried after the first had refused, ended the process."""
+    ds = dcmread(make_film(tmp_path / "film.dcm", sop_uid="1.2.3"))
+    ds.compress(JPEG2000Lossless, generate_instance_uid=False)
+    frame = bytearray(next(generate_frames(ds.PixelData, number_of_frames=1)))
+    frame[42] = 0xFF  # Ssiz of the only component (ITU-T T.800 A.5.1)
+    ds.PixelData = encapsulate([bytes(frame)])
+    ds.save_as(tmp_path / "damaged.dcm")
+    refusal(tmp_path / "damaged.dcm")
+
+
 @pytest.mark.parametrize(
     "elements",
     [

@@ -20,11 +20,12 @@ from numbering.dicom.part10 import parse
 from numbering.errors import QuarantinedInput, ReasonCode
 from numbering.study import Image, Radiograph, Series
 
-PLUGINS = ("pydicom", "pyjpegls", "pylibjpeg", "gdcm")
-"""Decoders in the order in which they are tried; gdcm last, for it gives back damaged frames without complaint."""
+PLUGINS = ("pyjpegls", "pylibjpeg", "gdcm")
+"""The first that knows the transfer syntax decodes it, and no other tries after it has failed: gdcm gives back some
+damaged frames without complaint and ends the process on others (JPEG 2000)."""
 
-RLE_PLUGINS = ("pydicom",)
-"""For RLE the plain Python decoder only: pylibjpeg-rle 2.2 panics on damaged frames, past any ``except Exception``."""
+RLE_PLUGIN = "pydicom"
+"""For RLE the plain Python decoder: pylibjpeg-rle 2.2 panics on damaged frames, past any ``except Exception``."""
 
 SAMPLES_LIMIT = 2**29
 """Samples of all frames of an object; a whole-spine film has 4 × 10⁷."""
@@ -48,23 +49,19 @@ def radiographs(series: Series) -> list[Radiograph]:
 def stored_values(ds: Dataset) -> NDArray[Any]:
     """Decoded values as stored, ``[row, column]`` with a first axis of frames and a last axis of samples if several.
 
-    Raises one of ``BROKEN_DICOM`` when no decoder manages, or the header's numbers are absurd.
+    Raises one of ``BROKEN_DICOM`` when the decoder cannot, there is none, or the header's numbers are absurd.
     """
     _check_size(ds)
     decoder = get_decoder(ds.file_meta.TransferSyntaxUID)
     if not decoder.is_encapsulated:
         return decoder.as_array(ds)[0]
-    if RLELossless != decoder.UID:
-        _check_frames(ds)
-    errors = []
-    for plugin in RLE_PLUGINS if RLELossless == decoder.UID else PLUGINS:
-        if plugin not in decoder.available_plugins:
-            continue
-        try:
-            return decoder.as_array(ds, decoding_plugin=plugin)[0]
-        except BROKEN_DICOM as error:
-            errors.append(f"{plugin}: {type(error).__name__}")
-    raise ValueError("; ".join(errors) or "no decoder is installed for this transfer syntax")
+    if RLELossless == decoder.UID:
+        return decoder.as_array(ds, decoding_plugin=RLE_PLUGIN)[0]
+    _check_frames(ds)
+    plugin = next((plugin for plugin in PLUGINS if plugin in decoder.available_plugins), None)
+    if plugin is None:
+        raise ValueError("no decoder is installed for this transfer syntax")
+    return decoder.as_array(ds, decoding_plugin=plugin)[0]
 
 
 def _frames(image: Image) -> list[Radiograph]:
