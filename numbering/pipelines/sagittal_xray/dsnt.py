@@ -33,6 +33,11 @@ def jensen_shannon(heat: Tensor, true: Tensor, sigma: float = 1.0) -> Tensor:
     return 0.5 * _kullback_leibler(heat, middle) + 0.5 * _kullback_leibler(target, middle)
 
 
+def cross_entropy(heat: Tensor, true: Tensor, sigma: float = 1.0) -> Tensor:
+    """Kullback–Leibler divergence ``(…)`` of the same Gaussian from heat maps: steep where a map is still flat."""
+    return _kullback_leibler(gaussian(true, heat.shape[-2], heat.shape[-1], sigma), heat)
+
+
 def gaussian(centre: Tensor, rows: int, columns: int, sigma: float) -> Tensor:
     """Normalised Gaussians ``(…, rows, columns)`` around coordinates ``(…, 2)``."""
     x = (_axis(columns, centre) - centre[..., :1]) * (columns / 2 / sigma)

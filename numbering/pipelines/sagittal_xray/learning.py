@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from numbering.pipelines.cpu_torchvision import prepare_torchvision
-from numbering.pipelines.sagittal_xray.dsnt import coordinates, euclidean, jensen_shannon
+from numbering.pipelines.sagittal_xray.dsnt import coordinates, cross_entropy, euclidean, jensen_shannon
 from numbering.pipelines.sagittal_xray.levels import CORNERS
 from numbering.pipelines.sagittal_xray.networks import build
 from numbering.pipelines.sagittal_xray.samples import Sample
@@ -19,6 +19,8 @@ prepare_torchvision()  # lightning's metrics import torchvision
 from lightning.pytorch import LightningModule  # noqa: E402
 from lightning.pytorch.callbacks import Timer  # noqa: E402
 
+STEEP = 0.2
+"""Weight of the cross entropy: about as large as the distance at the start."""
 AUXILIARY = 0.4
 """Weight of the auxiliary output's loss, as Inception v3 was trained."""
 WATCHED = "watched"
@@ -66,13 +68,23 @@ class Task(LightningModule):
         heat, logits, *rest = found
         return heat, logits, rest[0] if rest else None
 
+    def placing(self, heat: Tensor, batch: Sample) -> tuple[Tensor, Tensor]:
+        """Mean distance of the known corners, and mean divergence of their maps (DSNT and its regularisation)."""
+        maps, true = _by_corner(heat)[batch["known"]], batch["corners"][batch["known"]]
+        if not len(maps):
+            return heat.sum() * 0, heat.sum() * 0
+        distance = euclidean(coordinates(maps), true).mean()
+        if self.size.regularisation == "jensen-shannon":
+            return distance, jensen_shannon(maps, true).mean()
+        return distance, STEEP * cross_entropy(maps, true).mean()
+
     def _losses(self, batch: Sample) -> dict[str, Tensor]:
         heat, logits, auxiliary = self._outputs(batch)
         losses = {}
         if heat is not None:
-            losses["place"], losses["shape"] = placing(heat, batch)
+            losses["place"], losses["shape"] = self.placing(heat, batch)
         if auxiliary is not None:
-            losses["auxiliary"] = AUXILIARY * torch.stack(placing(auxiliary, batch)).sum()
+            losses["auxiliary"] = AUXILIARY * torch.stack(self.placing(auxiliary, batch)).sum()
         if logits is not None:
             each = functional.binary_cross_entropy_with_logits(logits, batch["said"], reduction="none")
             losses["logits"] = (each * batch["judged"]).sum() / batch["judged"].sum().clamp_min(1)
@@ -98,14 +110,6 @@ class Session(Timer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Nothing of it."""
-
-
-def placing(heat: Tensor, batch: Sample) -> tuple[Tensor, Tensor]:
-    """Mean distance of the known corners, and mean divergence of their maps (the DSNT loss and its regularisation)."""
-    maps, true = _by_corner(heat)[batch["known"]], batch["corners"][batch["known"]]
-    if not len(maps):
-        return heat.sum() * 0, heat.sum() * 0
-    return euclidean(coordinates(maps), true).mean(), jensen_shannon(maps, true).mean()
 
 
 def _by_corner(heat: Tensor) -> Tensor:

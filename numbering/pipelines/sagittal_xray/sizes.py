@@ -25,6 +25,8 @@ class Size:
     """Step II: the side of a crop as a multiple of the body's longer side."""
     shared: bool
     """CNN 1 and CNN 2 train together on one backbone."""
+    regularisation: Literal["jensen-shannon", "cross-entropy"]
+    """What holds heat maps in shape beside the distance: the paper's divergence, or what learns in fewer steps."""
     learning_rate: Mapping[str, float]
     batch: Mapping[str, int]
     epochs: int
@@ -39,6 +41,7 @@ SIZES: Mapping[str, Size] = {
         crop=128,
         enlarged=1.7,
         shared=True,
+        regularisation="cross-entropy",
         learning_rate={"levels": 1e-3, "corners": 1e-3, "refine": 1e-3},
         batch={"levels": 8, "corners": 8, "refine": 32},
         epochs=60,
@@ -52,6 +55,7 @@ SIZES: Mapping[str, Size] = {
         crop=512,
         enlarged=1.7**0.5,
         shared=False,
+        regularisation="jensen-shannon",
         learning_rate={"levels": 1e-4, "corners": 1e-3, "refine": 1e-4},
         batch={"levels": 16, "corners": 8, "refine": 16},
         epochs=200,

@@ -25,7 +25,7 @@ from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 
 SEED = 20261121
 SAVE_EVERY = timedelta(minutes=4)
-AVERAGED = 0.998
+AVERAGED = 0.995
 """Decay of the moving average over steps."""
 WITHOUT = frozenset({"caudal-crops"})
 """What training can leave out, to see what it is worth."""
