@@ -268,3 +268,20 @@ def test_without_step_two_the_corners_are_those_of_step_one(lumbar) -> None:
 
 def test_the_same_film_gives_the_same_findings(lumbar) -> None:
     assert findings(lumbar) == findings(lumbar)
+
+
+def test_a_vertebra_taken_for_the_sacrum_is_given_away_by_what_lies_below_it() -> None:
+    """Everything fits, one level too low: no rib is in view, and step I saw L5 where the sacrum should be."""
+    film = true_film(3)
+    one_lower = {k: k + 1 for k in film.seen if k != S1}
+    found = findings(film, missed=[S1], blind=[k for k in film.seen if k < L1], sees=one_lower)
+    assert found.status is Status.ABSTAINED
+    assert found.reason.code is ReasonCode.AMBIGUOUS
+    assert "below what was taken for the sacrum" in found.reason.text
+
+
+def test_positions_that_are_off_by_one_throughout_are_put_right_by_the_ribs_or_not_given() -> None:
+    film = true_film(4, cut=0.6)
+    off = {k: k - 1 for k in film.seen}
+    found = findings(film, sees=off)
+    assert found.status is Status.ABSTAINED or named(found) == names_of(film)

@@ -19,7 +19,7 @@ from numbering.pipelines.sagittal_xray.levels import LEVELS24
 from numbering.pipelines.sagittal_xray.measure import Named
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.read import Reading, read
-from numbering.pipelines.sagittal_xray.recover import recovered
+from numbering.pipelines.sagittal_xray.recover import below_sacrum, recovered
 from numbering.result import StatedReason
 from numbering.study import Radiograph
 
@@ -146,6 +146,12 @@ class Reader:
                 "been missed between them; decide by counting"
             )
             return StatedReason(code=ReasonCode.LOW_CONFIDENCE, text=text)
+        if Level.S1 in numbering.levels and below_sacrum(reading, self.eyes, self.point):
+            text = (
+                f"film {film}: below what was taken for the sacrum lies what looks like one more vertebra or the sacrum "
+                "itself, so every name may be off by one; decide by counting from C2 or the ribs"
+            )
+            return StatedReason(code=ReasonCode.AMBIGUOUS, text=text)
         if not anchors(numbering, reading):
             text = (
                 f"film {film}: neither the sacrum nor the last rib nor C2 was found with {named[0]}–{named[-1]}, "

@@ -15,6 +15,8 @@ class OperatingPoint:
     """Least probability that a level is in view for step II to look for it."""
     body: float = 0.5
     """Least probability that a crop shows a body for a missed vertebra to count as recovered."""
+    below_sacrum: float = 0.8
+    """Probability from which a body below the sacrum is believed: then the film is not numbered."""
     presence_temperature: float = 1.0
     body_temperature: float = 1.0
     rib_temperature: float = 1.0

@@ -17,6 +17,10 @@ from numbering.pipelines.sagittal_xray.read import Reading, look_closer, same
 
 Array = NDArray[np.float64]
 
+BELOW = 0.9
+"""The top of the sacrum lies this share of a step below the middle of the lowest vertebra but one, twice: S1 has no
+middle of its own in a crop."""
+
 
 def recovered(reading: Reading, found: Sequence[Gap], eyes: Eyes, point: OperatingPoint) -> Reading:
     """The same reading with what step II finds in these gaps; the very same when it finds nothing."""
@@ -27,6 +31,23 @@ def recovered(reading: Reading, found: Sequence[Gap], eyes: Eyes, point: Operati
     seen = look_closer(reading.orientation.upright(reading.film.pixels), expected, eyes, point, turns)
     new = [body for body in seen if body.body >= point.body and all(not same(body, one) for one in reading.bodies)]
     return replace(reading, bodies=tuple(head_to_foot([*reading.bodies, *new]))) if new else reading
+
+
+def below_sacrum(reading: Reading, eyes: Eyes, point: OperatingPoint) -> bool:
+    """Whether step II sees one more body below the one that was taken for the sacrum: then the count may be off by one.
+
+    Nothing there looks like a body to a network that has learnt what lies beside the spine.
+    """
+    bodies = reading.bodies
+    if len(bodies) < 2 or not bodies[-1].sacral or not reading.closer:
+        return False
+    upper, sacral = bodies[-2:]
+    step = sacral.centre - upper.centre
+    guess = Body(SACRUM - 1, upper.corners + 2 * BELOW * step, np.zeros((4, 2, 2)), None, 0.5, 0.5, 0.5)
+    turns = reading.orientation.quarter_turns
+    (seen,) = look_closer(reading.orientation.upright(reading.film.pixels), [guess], eyes, point, turns)
+    away = np.linalg.norm(seen.corners[:2].mean(0) - sacral.corners[:2].mean(0))
+    return seen.body >= point.below_sacrum and bool(away > 0.5 * np.linalg.norm(step))
 
 
 def _expected(bodies: Sequence[Body], gap: Gap) -> list[Body]:
