@@ -11,6 +11,7 @@ from numbering.record.conclude import Concluded, concluded
 from numbering.record.corrections import Correction
 from numbering.record.draft import Draft, Named
 from numbering.record.filed import Filed
+from numbering.record.remeasured import remeasured, retold
 from numbering.record.statement import ENGLISH, Catalogue, statement
 from numbering.result import (
     Alternative,
@@ -94,12 +95,16 @@ def _findings(whole: Concluded, index: int, words: Catalogue) -> Findings:
     if not vertebrae and not discs:
         return _none_left(own) if own.vertebrae or own.discs else own
     bases = tuple(dict.fromkeys(one.basis for one in named))
+    names = {one.own: one.name for one in named if one.own is not None and not one.is_disc}
     return own.model_copy(
         update={
             "status": Status.NUMBERED,
             "reason": None,
             "vertebrae": tuple(found for _, found in vertebrae),
             "discs": tuple(discs),
+            "measurements": remeasured(own, names),
+            "anomalies": retold(own, names, own.anomalies),
+            "quality": retold(own, names, own.quality),
             "basis": NumberingBasis(
                 counted_from="; ".join(dict.fromkeys(basis.counted_from for basis in bases)),
                 anchors_in_view=own.basis.anchors_in_view if own.basis else (),
@@ -158,8 +163,8 @@ def _none_left(own: Findings) -> Findings:
     return Findings(
         status=Status.ABSTAINED,
         reason=StatedReason(code=ReasonCode.CONTRADICTORY, text=text),
-        anomalies=own.anomalies,
-        quality=own.quality,
+        anomalies=retold(own, {}, own.anomalies),
+        quality=retold(own, {}, own.quality),
         candidates=own.candidates,
     )
 
