@@ -148,8 +148,8 @@ class Reader:
             return StatedReason(code=ReasonCode.LOW_CONFIDENCE, text=text)
         if Level.S1 in numbering.levels and below_sacrum(reading, self.eyes, self.point):
             text = (
-                f"film {film}: below what was taken for the sacrum lies what looks like one more vertebra or the sacrum "
-                "itself, so every name may be off by one; decide by counting from C2 or the ribs"
+                f"film {film}: below what was taken for the sacrum lies what looks like one more vertebra or "
+                "the sacrum itself, so every name may be off by one; decide by counting from C2 or the ribs"
             )
             return StatedReason(code=ReasonCode.AMBIGUOUS, text=text)
         if not anchors(numbering, reading):
