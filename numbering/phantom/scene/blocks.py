@@ -81,7 +81,7 @@ class Blocks:
         middle = self._origin(blocks) + self._linear @ self._tensor((self.size - 1) / 2)[:, None]
         reach = SLACK * self._radius + edge_mm
         found = [
-            some[structure.signed_distance(at.T) < reach]
+            some[structure.signed_distance(at.T[:, None])[:, 0] < reach]
             for some, at in zip(blocks.split(1 << 18), middle.split(1 << 18, dim=1), strict=True)
         ]
         return torch.cat(found)

@@ -24,7 +24,8 @@ SLACK = 1.12
 OPEN_MM = 1000.0
 """Farther than anything."""
 EDGE = 8
-"""Points along a side of a block, where points come as a lattice; as ``(blocks, points)`` they are cut already."""
+"""Points along a side of a block, where points come as a lattice; as ``(blocks, points)`` they are cut already.
+Distances of points that are a block each, ``(n, 1)``, are true however far they lie."""
 ROW = 64
 """Points in a block, where they come as a list."""
 RUN = 16
@@ -69,7 +70,7 @@ class Field:
         middle, half = (low + high) / 2, ((high - low) / 2).square().sum(0).sqrt()
         kinds = self._on(blocks.device)
         slack = half * SLACK
-        reach = self._reach(low, high, middle, slack, kinds)
+        reach = self._reach(low, high, middle, slack, kinds, alone=blocks.shape[2] == 1)
         carve = torch.tensor([part.carve for part in self._parts], device=blocks.device)
         near = reach < slack + REACH_MM
         beyond = torch.where(carve[:, None] | near, OPEN_MM, reach - slack).amin(0)[:, None]
@@ -85,12 +86,18 @@ class Field:
         return found
 
     def _reach(
-        self, low: Tensor, high: Tensor, middle: Tensor, slack: Tensor, kinds: list[tuple[str, Tensor, Tensor]]
+        self,
+        low: Tensor,
+        high: Tensor,
+        middle: Tensor,
+        slack: Tensor,
+        kinds: list[tuple[str, Tensor, Tensor]],
+        alone: bool,
     ) -> Tensor:
         """``(parts, blocks)``: distances at the middles of blocks; where a whole row of blocks is out of a part's
         reach, a bound that says so of each."""
         count = middle.shape[1]
-        if count < 4 * RUN or len(self._parts) < FEW_PARTS:
+        if count < 4 * RUN or len(self._parts) < FEW_PARTS or alone:
             return torch.cat([_everywhere(kind, values, middle) for kind, values, _ in kinds])
         fill = torch.arange(math.ceil(count / RUN) * RUN, device=middle.device).clamp_(max=count - 1)
         lows, highs = low[:, fill].view(3, -1, RUN).amin(2), high[:, fill].view(3, -1, RUN).amax(2)

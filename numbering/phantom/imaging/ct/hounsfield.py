@@ -60,6 +60,7 @@ TISSUES: dict[int, Tissue] = {
     Label.CORD: Tissue((38, 39, 42), 2),
     Label.THECAL_SAC: _same(19, 3, 1.5, 2),
     Label.EPIDURAL_FAT: _same(-85, 8),
+    Label.NERVE: _same(36, 3, 2, 2),
     Label.NUCLEUS: _same(78, 8, 3, 3),
     Label.ANNULUS: _same(92, 8, 3, 4),
     Label.LIGAMENT: _same(62, 8, 3, 4),

@@ -60,7 +60,7 @@ def paint(
     for structure in reversed(structures):
         for part in blocks.near(structure, edge):
             before = clear[part.blocks]
-            rough = _roughened(part.distance, part.points, structure.label, look)
+            rough = _roughened(part.distance, part.points, structure.label, look, before)
             share = before * covered(rough, edge)
             seen = share > 0
             if not bool(seen.any()):
@@ -80,9 +80,9 @@ def paint(
     return Painted(blocks.volume(hu), blocks.volume(labels))
 
 
-def _roughened(distance: Tensor, points: Tensor, label: int, look: Shading) -> Tensor:
-    """Distances to a surface that is not quite as smooth as the scene's."""
-    surface = distance.flatten().abs().lt(RELIEF_REACH_MM).nonzero().squeeze(1)
+def _roughened(distance: Tensor, points: Tensor, label: int, look: Shading, clear: Tensor) -> Tensor:
+    """Distances to a surface that is not quite as smooth as the scene's, where it is not hidden."""
+    surface = ((distance.abs() < RELIEF_REACH_MM) & (clear > 0)).flatten().nonzero().squeeze(1)
     relief = look.relief(label, points.reshape(-1, 3)[surface])
     if relief is None:
         return distance

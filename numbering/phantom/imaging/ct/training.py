@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv3d, interpolate, pad
+from torch.nn.functional import interpolate, pad
 
 from numbering.phantom.imaging.ct.hounsfield import PHASES, Phase
 from numbering.phantom.imaging.ct.near import near
@@ -91,11 +91,13 @@ def _blurred(values: Tensor, sigma: float) -> Tensor:
     at = torch.arange(-reach, reach + 1, device=values.device, dtype=torch.float32)
     weight = torch.exp(-0.5 * (at / sigma) ** 2)
     weight = weight / weight.sum()
-    found = values[None, None]
+    found = values
     for axis in range(3):
-        shape = [1, 1, 1, 1, 1]
-        shape[2 + axis] = len(weight)
         sides = [0, 0, 0, 0, 0, 0]
         sides[2 * (2 - axis)] = sides[2 * (2 - axis) + 1] = reach
-        found = conv3d(pad(found, sides, mode="replicate"), weight.view(shape))
-    return found[0, 0]
+        wide, count = pad(found[None, None], sides, mode="replicate")[0, 0], values.shape[axis]
+        # Adding shifted volumes takes a processor a fraction of what a convolution does.
+        found = wide.narrow(axis, 0, count) * weight[0]
+        for index in range(1, len(weight)):
+            found.add_(wide.narrow(axis, index, count) * weight[index])
+    return found

@@ -157,17 +157,22 @@ def add_excess(structure: Structure, frustum: Frustum, profile: Profile, blocks:
         return
     near = window.near - blocks.step
     groups = _every_group(window, blocks, near, image.device)
-    distance = structure.signed_distance(_points(frustum, groups, blocks, near, GROUP))
+    distance = _alone(structure, _points(frustum, groups, blocks, near, GROUP))
     groups = groups[distance < UNEVEN * _half_diagonal(frustum, blocks, GROUP, window.far) + 0.5]
     reach = _half_diagonal(frustum, blocks, 1, window.far)
     for some in groups.split(max(1, CHUNK // GROUP**3)):
         lattice, held = _split(some, window, blocks, near)
-        distance = structure.signed_distance(_points(frustum, lattice, blocks, near, 1))
+        distance = _alone(structure, _points(frustum, lattice, blocks, near, 1))
         deep = held & (distance < -NEARLY_TRUE * reach - profile.thickness)
         _add_deep(frustum, lattice[deep], blocks, profile.core, image)
         held &= (distance < NEARLY_TRUE * reach + profile.soft / 2) & ~deep
         if bool(held.any()):
             _add_near(structure, frustum, profile, blocks, lattice[held], near, image)
+
+
+def _alone(structure: Structure, points: Tensor) -> Tensor:
+    """mm ``(...)`` of points ``(..., 3)`` that are no neighbours, and are not looked at as such."""
+    return structure.signed_distance(points.reshape(-1, 1, 3)).reshape(points.shape[:-1])
 
 
 def blocked_shape(frustum: Frustum, blocks: Blocks) -> tuple[int, int]:
