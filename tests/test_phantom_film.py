@@ -15,7 +15,7 @@ from torch import Tensor
 from numbering.phantom.anatomy.sample import sample
 from numbering.phantom.dicom.film import encode, orientation, series_header
 from numbering.phantom.dicom.header import file_bytes
-from numbering.phantom.imaging.film import Beam, Film, angles, expose, stitching
+from numbering.phantom.imaging.film import Beam, Film, angles, expose, exposures, stitching
 from numbering.phantom.imaging.film.attenuation import spectrum
 from numbering.phantom.imaging.film.detector import primary
 from numbering.phantom.imaging.film.exposure import WHITE
@@ -295,3 +295,16 @@ def test_a_mirrored_film_says_so_in_its_orientation(skeleton: Skeleton, trunk: l
     found = [encode(visit, series_header(one, number=1), one).PatientOrientation for one in (film, film.mirrored())]
     assert [list(one) for one in found] == [["L", "F"], ["R", "F"]]
     assert list(encode(visit, series_header(film, number=1), film.turned()).PatientOrientation) == ["F", "R"]
+
+
+def test_films_of_one_set_up_differ_and_each_knows_where_the_spine_is(skeleton: Skeleton, trunk: list[Ball]) -> None:
+    taken = exposures(skeleton, trunk, "AP", "lumbar", np.random.default_rng(4), films=4, cropped=1.0, longest=200)
+    first, *others = taken
+    centre = np.array([trunk[1].centre])
+    for film in others:
+        assert film.pixels.shape == (film.beam.rows, film.beam.columns)
+        assert film.beam.rows < first.beam.rows or film.beam.columns < first.beam.columns
+        shift = (first.beam.project(centre) - film.beam.project(centre))[0]
+        assert shift == pytest.approx(np.rint(shift), abs=1e-6)
+        assert (shift >= -1e-6).all()
+    assert len({film.pixels.tobytes() for film in [first, *others]}) == 4
