@@ -36,8 +36,8 @@ class Structure(Protocol):
 
 
 Shade = Callable[[Structure, Tensor, Tensor], Tensor]
-"""``shade(structure, distance, points) -> (channels, ...)``: what the structure looks like at these points
-``(..., 3)``, given the signed distance ``(...)`` (so cortex can be told from marrow)."""
+"""``shade(structure, distance, points) -> (channels, n)``: what the structure looks like at these points ``(n, 3)``,
+given the signed distance ``(n,)`` (so cortex can be told from marrow)."""
 
 
 def paint(
@@ -60,12 +60,14 @@ def paint(
         for part in blocks.near(structure, edge):
             before = clear[part.blocks]
             share = before * (0.5 - part.distance / edge).clamp_(0, 1)
-            seen = share.amax(1) > 0
-            if not bool(seen.any()):
+            at = share.flatten().nonzero()[:, 0]
+            if len(at) == 0:
                 continue
-            shaded = shade(structure, part.distance, part.points)
+            shaded = shade(structure, part.distance.flatten()[at], part.points.reshape(-1, 3)[at])
+            weight, laid = share.flatten()[at], torch.zeros_like(share)
             for channel, value in zip(channels, shaded, strict=True):
-                channel[part.blocks] += value * share
+                laid.view(-1)[at] = value * weight
+                channel[part.blocks] += laid
             after = before - share
             clear[part.blocks] = after
             blocks.open[part.blocks] = after.amax(1) > 0
