@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from numbering.anatomy import Level, Variant
-from numbering.enumeration import LEVELS, Numbering
-from numbering.enumeration.abstention import AMBIGUOUS
+from numbering.anatomy import Level
 from numbering.errors import ReasonCode
 from numbering.pipelines.sagittal_xray.bodies import Body
 from numbering.pipelines.sagittal_xray.checks import Gap, doubts, gaps, long_steps
-from numbering.pipelines.sagittal_xray.decode import Decoded, Decoder
+from numbering.pipelines.sagittal_xray.decode import Decoded, Decoder, each_alone
 from numbering.pipelines.sagittal_xray.eyes import Eyes
-from numbering.pipelines.sagittal_xray.levels import LEVELS24
 from numbering.pipelines.sagittal_xray.measure import Named
+from numbering.pipelines.sagittal_xray.names import anchors, trimmed, unsure
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.read import Reading, read
 from numbering.pipelines.sagittal_xray.recover import below_sacrum, recovered
@@ -122,7 +118,7 @@ class Reader:
 
     def _decode(self, reading: Reading) -> Decoded:
         if "sequence" in self.without:
-            return _each_alone(reading)
+            return each_alone(reading)
         decoded = self.decoder.decode(reading)
         return replace(decoded, numbering=trimmed(decoded.numbering, self.point.answer))
 
@@ -161,70 +157,8 @@ class Reader:
         return None
 
 
-def trimmed(numbering: Numbering, least: float) -> Numbering:
-    """Without names at either end that may belong to no vertebra: names in between stay, or the film is refused."""
-    levels = list(numbering.levels)
-    for order in (range(len(levels)), range(len(levels) - 1, -1, -1)):
-        for index in order:
-            if levels[index] is None:
-                continue
-            if 1 - numbering.marginals[index].sum() <= 1 - least:
-                break
-            levels[index] = None
-    return replace(numbering, levels=tuple(levels))
-
-
-def unsure(numbering: Numbering, least: float) -> tuple[ReasonCode, str] | None:
-    """Why the names are not sure enough, as a code and a sentence: the least probable decides, for all go together."""
-    named = [(p, level) for p, level in zip(numbering.probabilities, numbering.levels, strict=True) if level]
-    probability, level = min(named, key=lambda pair: pair[0])
-    if probability >= least:
-        return None
-    sure = f"{level} has a probability of {probability:.2f}, expected {least:.2f}"
-    if numbering.alternative is not None and numbering.alternative_probability >= AMBIGUOUS:
-        pairs = zip(numbering.levels, numbering.alternative, strict=True)
-        other = ", ".join(f"{two} for {one}" for one, two in pairs if one is not None and two not in (one, None))
-        return ReasonCode.AMBIGUOUS, (
-            f"{sure}; another numbering ({other}) is likely too ({numbering.alternative_probability:.2f}); "
-            "decide by counting from C2, the ribs or the sacrum"
-        )
-    return ReasonCode.LOW_CONFIDENCE, f"{sure}; decide by counting from C2, the ribs or the sacrum"
-
-
 def _unseen(reading: Reading, decoded: Decoded) -> list[Gap]:
     """Gaps in the names, and long steps between neighbours that have names without a gap."""
     named = gaps(decoded.numbering.levels, decoded.variant)
     known = {(gap.upper, gap.lower) for gap in named}
     return [*named, *(gap for gap in long_steps(reading.bodies) if (gap.upper, gap.lower) not in known)]
-
-
-def anchors(numbering: Numbering, reading: Reading) -> tuple[str, ...]:
-    """What a count can start from on this film: ``C2``, ``last rib``, ``sacrum``."""
-    bodies = {level: body for level, body in zip(numbering.levels, reading.bodies, strict=True) if level is not None}
-    thoracic = max((level for level in bodies if level.region == "T"), default=None)
-    ribs = thoracic is not None and Level.L1 in bodies and bodies[thoracic].rib >= 0.5 > bodies[Level.L1].rib
-    found = {"C2": Level.C2 in bodies, "last rib": ribs, "sacrum": Level.S1 in bodies}
-    return tuple(name for name, there in found.items() if there)
-
-
-def _each_alone(reading: Reading) -> Decoded:
-    """Every level that is more likely in view than not, by its own: what the paper does, for comparison."""
-    rows = [
-        (LEVELS24[body.channel], body.presence) if body.presence >= 0.5 else (None, 1 - body.presence)
-        for body in reading.bodies
-    ]
-    marginals = np.zeros((len(rows), len(LEVELS)))
-    for row, (level, probability) in enumerate(rows):
-        if level is not None:
-            marginals[row, LEVELS.index(level)] = probability
-    numbering = Numbering(
-        levels=tuple(level for level, _ in rows),
-        probabilities=tuple(probability for _, probability in rows),
-        probability=float(np.prod([probability for _, probability in rows])),
-        alternative=None,
-        alternative_probability=0.0,
-        marginals=marginals,
-        variants={Variant(): 1.0},
-        starts={},
-    )
-    return Decoded(numbering, {Variant(): 1.0}, "sacrum")

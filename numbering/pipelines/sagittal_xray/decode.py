@@ -9,36 +9,28 @@ each explains what was seen: positions, ribs, distances.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numbering.anatomy import Level, Variant
 from numbering.enumeration import LEVELS, PREVALENCE, Evidence, Numbering, Solver, SpineModel
-from numbering.enumeration.model import SPACING_MM
-from numbering.pipelines.sagittal_xray.bodies import Body, distances
-from numbering.pipelines.sagittal_xray.levels import LAST_RIB, LEVELS24, LOWEST_PRESACRAL, SACRUM
+from numbering.pipelines.sagittal_xray.levels import LEVELS24
+from numbering.pipelines.sagittal_xray.likelihoods import (
+    along_the_spine,
+    channels_of,
+    counted_from,
+    evidence_of,
+    evidence_of_position,
+)
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.read import Reading
 
 Array = NDArray[np.float64]
 Names = tuple[Level | None, ...]
 
-NEXT_TO = 0.03
-"""Probability that a body is seen at the position next to its own, to either side …"""
-ELSEWHERE = 1e-4
-"""… and at any other one."""
-REACH = 0.4
-"""How far from a body step I's place of a level may lie, as a share of the body's height (a standard deviation)."""
-STRAY = 0.01
-"""How much of what is seen at a body belongs to no channel."""
-MOST_LOG_ODDS = 6.0
-"""That a body is one, at most."""
-PRESENCE_WEIGHT = 0.5
-"""How much step I's word that a level is in view adds to step II's that a crop shows a body."""
 SPACING_WEIGHT = 0.5
 """How much distances count: step I's names have seen them already, and the patient's size is taken from those."""
 UNLIKELY = 1e-3
@@ -46,8 +38,6 @@ UNLIKELY = 1e-3
 SHIFTS = (0, -1, 1)
 RARE = 0.01
 """Variants that are rarer are not believed beside an error of step I."""
-NOWHERE = -1
-"""Instead of a channel: this level is seen in none."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +78,10 @@ class Decoder:
     def decode(self, reading: Reading) -> Decoded:
         """Name the bodies of a reading."""
         counted = counted_from(reading)
-        position, positions_mm = evidence_of_position(reading), _positions(reading)
+        position, positions_mm = evidence_of_position(reading), along_the_spine(reading)
         evidence = {
-            Hypothesis(variant, shift): _evidence(
-                reading.bodies, position, _channels(variant, counted, shift), self.point, positions_mm
+            Hypothesis(variant, shift): evidence_of(
+                reading.bodies, position, channels_of(variant, counted, shift), self.point, positions_mm
             )
             for variant in self.solvers
             for shift in (SHIFTS if self.prevalence[variant] >= RARE else (0,))
@@ -134,104 +124,6 @@ class Decoder:
         return dict(weights)
 
 
-def counted_from(reading: Reading) -> str:
-    """From where the positions of this film's bodies are counted."""
-    presence = reading.presence >= 0.5
-    if presence[SACRUM]:
-        return "sacrum"
-    if presence[: LAST_RIB + 1].any() and presence[LAST_RIB + 1 : SACRUM].any():
-        return "last rib"
-    return "dens"
-
-
-def _channels(variant: Variant, counted: str, shift: int) -> dict[Level, int]:
-    """The channel that each level of this spine is seen in, when positions are counted from there; `NOWHERE` where it
-    has none. ``shift`` says by how much step I is off; the sacrum is what it is."""
-    levels = variant.levels()[1:]
-    last = levels.index(Level.S1) - 1
-    ribs = 5 + variant.thoracic
-    start = {"sacrum": LOWEST_PRESACRAL - last, "last rib": LAST_RIB - ribs, "dens": 0}[counted]
-    places = {level: place + start for place, level in enumerate(levels[: last + 1])}
-    seen = {level: place for level, place in places.items() if 0 <= place <= LOWEST_PRESACRAL}
-    off = {level: place + shift if 0 <= place + shift <= LOWEST_PRESACRAL else NOWHERE for level, place in seen.items()}
-    return off | {Level.S1: SACRUM}
-
-
-def evidence_of_position(reading: Reading) -> Array:
-    """Which positions what is seen at each body speaks for ``(n, 24)``, as shares."""
-    bodies = reading.bodies
-    if not bodies:
-        return np.zeros((0, len(LEVELS24)))
-    middles = np.array([body.centre for body in bodies])
-    reach = REACH * np.array([body.depth if body.sacral else float(np.mean(body.heights)) for body in bodies])
-    squared = ((middles[:, None] - reading.middles[None]) ** 2).sum(-1) / np.maximum(reach, 1e-6)[:, None] ** 2
-    shares = reading.presence * np.exp(-squared / 2) + STRAY / len(LEVELS24)
-    return np.asarray(shares / shares.sum(1, keepdims=True))
-
-
-def _evidence(
-    bodies: Sequence[Body],
-    position: Array,
-    channels: Mapping[Level, int],
-    point: OperatingPoint,
-    positions_mm: Array | None,
-) -> Evidence:
-    """Log-likelihoods of every level for every body, if the spine were of the variant that has these channels."""
-    odds = np.array([_log_odds(body) for body in bodies]).reshape(-1, 1)
-    ribs = np.clip([_logit(body.rib) for body in bodies], -point.rib_trust, point.rib_trust).reshape(-1, 1)
-    seen_at = position @ _confusion()  # (n, 25): how likely this was seen of a body that stands at each position
-    columns = [LEVELS.index(level) for level in channels]
-    thoracic = np.array([level.region == "T" for level in channels])
-    table = np.full((len(bodies), len(LEVELS)), -np.inf)
-    table[:, columns] = (
-        -np.logaddexp(0, -odds)
-        + point.channel_trust * np.log(seen_at[:, list(channels.values())])
-        - np.logaddexp(0, np.where(thoracic, -ribs, ribs))
-    )
-    spurious = -np.logaddexp(0, odds[:, 0]) + point.channel_trust * np.log(1 / len(LEVELS24)) + np.log(0.5)
-    return Evidence(table, spurious, positions_mm)
-
-
-def _confusion() -> Array:
-    """Probability ``(24, 25)`` of the position seen (row) given where a body stands (column; the last: `NOWHERE`)."""
-    count = len(LEVELS24)
-    table = np.full((count, count), ELSEWHERE) + np.eye(count) * (1 - 2 * NEXT_TO)
-    table += NEXT_TO * (np.eye(count, k=1) + np.eye(count, k=-1))
-    return np.column_stack([table, np.full(count, ELSEWHERE)])
-
-
-def _log_odds(body: Body) -> float:
-    """That this is a body at all, from both steps."""
-    step_two, step_one = (_logit(value) for value in (body.body, body.presence))
-    return float(np.clip(step_two + PRESENCE_WEIGHT * step_one, -MOST_LOG_ODDS, MOST_LOG_ODDS))
-
-
-def _logit(probability: float) -> float:
-    share = min(max(probability, 1e-9), 1 - 1e-9)
-    return float(np.log(share / (1 - share)))
-
-
-def _positions(reading: Reading) -> Array | None:
-    """Along the spine in mm of a patient of usual size; None where nothing says how large a mm is.
-
-    What step I calls the bodies tells their usual distances; the film's own spacing would leave the magnification open.
-    """
-    bodies = reading.bodies
-    along = distances(bodies)
-    expected = [
-        (
-            float(along[i + 1] - along[i]),
-            sum(SPACING_MM[str(level)][0] for level in LEVELS24[one.channel : other.channel]),
-        )
-        for i, (one, other) in enumerate(pairwise(bodies))
-        if one.channel < other.channel
-    ]
-    if not expected:
-        return None
-    pixels = float(np.median([length / usual for length, usual in expected]))
-    return along / pixels if pixels > 0 else None
-
-
 def _numbering(
     answers: Mapping[Hypothesis, Numbering],
     shares: Mapping[Hypothesis, float],
@@ -263,3 +155,26 @@ def _differs(names: Names, other: Names) -> bool:
     """Whether ``other`` names every body that ``names`` does, at least one of them otherwise."""
     both = [(one, two) for one, two in zip(names, other, strict=True) if one is not None]
     return all(two is not None for _, two in both) and any(one is not two for one, two in both)
+
+
+def each_alone(reading: Reading) -> Decoded:
+    """Every level that is more likely in view than not, by its own: what the paper does, for comparison."""
+    rows = [
+        (LEVELS24[body.channel], body.presence) if body.presence >= 0.5 else (None, 1 - body.presence)
+        for body in reading.bodies
+    ]
+    marginals = np.zeros((len(rows), len(LEVELS)))
+    for row, (level, probability) in enumerate(rows):
+        if level is not None:
+            marginals[row, LEVELS.index(level)] = probability
+    numbering = Numbering(
+        levels=tuple(level for level, _ in rows),
+        probabilities=tuple(probability for _, probability in rows),
+        probability=float(np.prod([probability for _, probability in rows])),
+        alternative=None,
+        alternative_probability=0.0,
+        marginals=marginals,
+        variants={Variant(): 1.0},
+        starts={},
+    )
+    return Decoded(numbering, {Variant(): 1.0}, "sacrum")

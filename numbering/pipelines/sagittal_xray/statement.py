@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from numbering.anatomy import Disc, Level, Variant
 from numbering.pipelines.sagittal_xray import angles
-from numbering.pipelines.sagittal_xray.answer import Answer, anchors
+from numbering.pipelines.sagittal_xray.answer import Answer
 from numbering.pipelines.sagittal_xray.checks import deformities
+from numbering.pipelines.sagittal_xray.names import anchors
 from numbering.result import Measurement, NumberingBasis
 
 COUNTS = {4: "four", 5: "five", 6: "six", 11: "eleven", 12: "twelve", 13: "thirteen"}
