@@ -155,6 +155,15 @@ def test_batches_have_one_shape_and_hold_every_film_once(films: list[LabelledFil
         assert len({regions[key]["image"].shape for key in batch}) == 1
 
 
+def test_in_a_film_that_lies_on_a_side_no_level_is_in_view(films: list[LabelledFilm]) -> None:
+    found = Regions(films, SMALL)[(0, 1 / 1.6)]
+    rows, columns = found["image"].shape[-2:]
+    assert columns > rows
+    assert not found["said"].any()
+    assert not found["known"].any()
+    assert found["judged"].sum() > 12
+
+
 def test_a_film_that_watches_is_the_same_every_time(films: list[LabelledFilm]) -> None:
     first, again = (Regions(films, SMALL, seed=1)[(0, 0.0)] for _ in range(2))
     assert all(torch.equal(first[key], again[key]) for key in first)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from numbering.pipelines.sagittal_xray.augment import developed, moved, random_region, resized
+from numbering.pipelines.sagittal_xray.augment import Region, developed, moved, random_region, resized
 from numbering.pipelines.sagittal_xray.dataset import Body, LabelledFilm, Points, labels, open_region
 from numbering.pipelines.sagittal_xray.levels import CORNERS
 from numbering.pipelines.sagittal_xray.preprocess import Placement, canvas_shape, crop_square
@@ -23,10 +23,11 @@ from numbering.pipelines.sagittal_xray.sizes import Size
 
 Sample = dict[str, Tensor]
 Key = tuple[int, float]
-"""Index of a film, and how many times as tall as wide its region shall be (0: the film as it is, nothing changed)."""
+"""Index of a film, and how many times as tall as wide its picture shall be: below 1 the film lies on a side; 0: the
+film as it is, nothing changed."""
 LUMBAR_SHAPES, WHOLE_SHAPES = (1.0, 1.25, 1.6), (1.25, 1.6, 2.1, 2.7)
 WRONG_SHARE = 0.06
-"""Share of films lying on their side or standing on their head: no level is in view, as far as CNN 1 is asked."""
+"""Share of films lying on a side, and of films upside down: as far as CNN 1 is asked, no level is in view."""
 CROPS_PER_FILM = 8
 ROOM = 1.35
 """A crop is cut this much larger before it is turned, so that no black corner is turned into it."""
@@ -70,41 +71,60 @@ class Regions(_Films, Dataset[Sample]):
 
     def __getitem__(self, key: Key) -> Sample:
         index, shape = key
+        upright = 1 / shape if 0 < shape < 1 else shape
         film, (pixels, opened) = self.films[index], self.opened(index)
         rng = self.rng(index)
-        region = random_region(film, opened, shape, rng, self.caudal) if shape else tuple(map(float, opened))
+        left, top, right, bottom = opened
+        region = random_region(film, opened, upright, rng, self.caudal) if shape else (left, top, right, bottom)
+        sample = self._upright(film, pixels, region, upright)
+        if not shape:
+            return sample
+        turns = int(rng.choice([1, 3])) if shape < 1 else 2 * int(rng.random() < WRONG_SHARE)
+        return _turned(_augmented(sample, rng), turns)
+
+    def _upright(self, film: LabelledFilm, pixels: NDArray[np.uint8], region: Region, shape: float) -> Sample:
+        """A region on its canvas, nothing changed."""
         left, top, right, bottom = region
         rows, columns = canvas_shape(shape or (bottom - top) / (right - left), 1.0, self.size)
-        picture = resized(pixels, (left, top, right, bottom), rows, columns)
         placed = Placement(left, top, columns / (right - left), rows / (bottom - top), rows, columns)
-        true = labels(film, (left, top, right, bottom))
+        true = labels(film, region)
         points = torch.from_numpy(placed.to_canvas(true.corners).astype(np.float32))
-        known, present = torch.from_numpy(true.corner_known), torch.from_numpy(true.present)
-        judged = torch.from_numpy(true.judged)
-        if shape:
-            picture, flat = moved(picture, points.reshape(-1, 2), rng)
-            points = flat.view(points.shape)
-            inside = _on(points, rows, columns)
-            whole, some = (inside | ~known).all(1), (inside & known).any(1)
-            judged = judged & (whole | ~some | ~present)
-            present = present & whole
-            known = known & inside
-            picture = developed(picture, rng)
-            if rng.random() < WRONG_SHARE and rows == columns:
-                picture, known, present = (
-                    torch.rot90(picture, int(rng.integers(1, 4)), (-2, -1)),
-                    known & False,
-                    present & False,
-                )
-            elif rng.random() < WRONG_SHARE:
-                picture, known, present = picture.flip(-2), known & False, present & False
         return {
-            "image": picture.contiguous(),
+            "image": resized(pixels, region, rows, columns),
             "corners": _normalised(points, rows, columns),
-            "known": known,
-            "said": present.float(),
-            "judged": judged,
+            "known": torch.from_numpy(true.corner_known),
+            "said": torch.from_numpy(true.present).float(),
+            "judged": torch.from_numpy(true.judged),
         }
+
+
+def _augmented(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Moved and developed otherwise; a body that the edge cuts now is not judged."""
+    rows, columns = sample["image"].shape[-2:]
+    points = _pixels(sample["corners"].reshape(-1, 2), rows, columns)
+    picture, points = moved(sample["image"], points, rng)
+    points = points.view(sample["corners"].shape)
+    known, present = sample["known"], sample["said"] > 0
+    inside = _on(points, rows, columns)
+    whole, some = (inside | ~known).all(1), (inside & known).any(1)
+    return {
+        "image": developed(picture, rng),
+        "corners": _normalised(points, rows, columns),
+        "known": known & inside,
+        "said": (present & whole).float(),
+        "judged": sample["judged"] & (whole | ~some | ~present),
+    }
+
+
+def _turned(sample: Sample, turns: int) -> Sample:
+    """Turned by quarters; a film that does not stand upright shows no level."""
+    if not turns:
+        return sample
+    return sample | {
+        "image": torch.rot90(sample["image"], turns, (-2, -1)).contiguous(),
+        "known": torch.zeros_like(sample["known"]),
+        "said": torch.zeros_like(sample["said"]),
+    }
 
 
 def _on(points: Tensor, rows: int, columns: int) -> Tensor:
@@ -115,6 +135,11 @@ def _on(points: Tensor, rows: int, columns: int) -> Tensor:
 def _normalised(points: Tensor, rows: int, columns: int) -> Tensor:
     """Canvas pixels to the coordinates of `dsnt`."""
     return (2 * points + 1) / torch.tensor([columns, rows], dtype=points.dtype) - 1
+
+
+def _pixels(coordinates: Tensor, rows: int, columns: int) -> Tensor:
+    """And back."""
+    return ((coordinates + 1) * torch.tensor([columns, rows], dtype=coordinates.dtype) - 1) / 2
 
 
 class ShapedBatches(Sampler[list[Key]]):
@@ -134,6 +159,7 @@ class ShapedBatches(Sampler[list[Key]]):
             order = [mine[at] for at in torch.randperm(len(mine)).tolist()]
             for start in range(0, len(order), self.batch):
                 shape = shapes[int(torch.randint(len(shapes), ()).item())]
+                shape = 1 / shape if shape > 1 and torch.rand(()).item() < WRONG_SHARE else shape
                 batches.append([(index, shape) for index in order[start : start + self.batch]])
         for at in torch.randperm(len(batches)).tolist():
             yield batches[at]
