@@ -16,8 +16,8 @@ from sqlalchemy import text
 from numbering.audit import Peer
 from numbering.checking.gather import Asked
 from numbering.checking.question import Misused
-from numbering.jobs.checking import Told, check_level
-from numbering.jobs.checks import check, checks_of
+from numbering.jobs.checks.asking import Told, check_level
+from numbering.jobs.checks.store import check, checks_of
 from numbering.jobs.models import Delivery
 from numbering.jobs.parts import LEVEL_CHECK_PART
 from numbering.jobs.states import State

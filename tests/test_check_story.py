@@ -11,8 +11,8 @@ from pydicom import dcmread
 from typer.testing import CliRunner
 
 from numbering.cli import app
-from numbering.jobs.checks import checks_of
-from numbering.jobs.corrections import By, Said, file_corrections
+from numbering.jobs.checks.store import checks_of
+from numbering.jobs.record.corrections import By, Said, file_corrections
 from numbering.phantom.truth import read
 from numbering.pipelines.ap_xray.card import CARD
 from numbering.record.model import Place

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, delete, text, update
 from sqlalchemy.exc import DBAPIError
 
-from numbering.jobs.checks import CheckExists, check, checks_of, file_check
-from numbering.jobs.record_models import CheckRow, IdentityRow, RecordRow, StudyRow
+from numbering.jobs.checks.store import CheckExists, check, checks_of, file_check
+from numbering.jobs.record.rows import CheckRow, IdentityRow, RecordRow, StudyRow
 from numbering.jobs.store import reading, writing
 from numbering.levelcheck import Check, Policy, judge, parse_plan
 from numbering.record import PatientRecord

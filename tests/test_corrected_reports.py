@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
-from numbering.jobs.corrections import corrections
+from numbering.jobs.record.corrections import corrections
 from numbering.jobs.states import State
 from tests.house import House, running_house
 from tests.records import jobs, names, numbered, objects, settle

@@ -13,8 +13,8 @@ from pydicom import dcmread
 from typer.testing import CliRunner
 
 from numbering.cli import app
-from numbering.jobs.corrections import By, CannotCorrect, Said, corrections, file_corrections
-from numbering.jobs.identities import record_of_study
+from numbering.jobs.record.corrections import By, CannotCorrect, Said, corrections, file_corrections
+from numbering.jobs.record.identities import record_of_study
 from numbering.jobs.store import reading
 from numbering.record.model import Place
 from numbering.web.keys import Keys, Scope

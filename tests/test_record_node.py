@@ -12,10 +12,10 @@ from sqlalchemy import delete, select, text
 
 from numbering.anatomy import Variant
 from numbering.jobs import steps
-from numbering.jobs.concluding import conclude_due
-from numbering.jobs.corrections import By, Said, corrections, file_corrections, withdraw
-from numbering.jobs.filing import record
-from numbering.jobs.identities import (
+from numbering.jobs.record.concluding import conclude_due
+from numbering.jobs.record.corrections import By, Said, corrections, file_corrections, withdraw
+from numbering.jobs.record.filing import record
+from numbering.jobs.record.identities import (
     SeveralPatients,
     file_known_studies,
     merge,
@@ -23,7 +23,7 @@ from numbering.jobs.identities import (
     record_of_study,
     split,
 )
-from numbering.jobs.record_models import RecordRow, StudyRow
+from numbering.jobs.record.rows import RecordRow, StudyRow
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.priors.source import Patient
@@ -291,7 +291,7 @@ def test_a_fault_of_the_conclusion_withholds_no_result(house: House, monkeypatch
         raise ArithmeticError("SECRET^NAME")
 
     with monkeypatch.context() as fault:
-        fault.setattr("numbering.jobs.concluding.reissues", broken)
+        fault.setattr("numbering.jobs.record.concluding.reissues", broken)
         film = numbered(house)
     assert [job.state for job in jobs(house)] == [State.ENCODED]
     with writing(house.node.engine) as session:

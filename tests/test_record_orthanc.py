@@ -36,7 +36,8 @@ def held(archive: Archive, study: str, folder: Path) -> list[Dataset]:
 
 
 def of_class(objects: list[Dataset], sop_class: str) -> list[Dataset]:
-    return sorted((each for each in objects if each.SOPClassUID == sop_class), key=lambda each: each.InstanceCreationTime)
+    found = [each for each in objects if each.SOPClassUID == sop_class]
+    return sorted(found, key=lambda each: each.InstanceCreationTime)
 
 
 def corrected(house: House, film: Path) -> None:

@@ -13,7 +13,7 @@ Owner = str
 
 
 class Known(Protocol):
-    """A node's record (`numbering.jobs.known`), or plain files (`numbering.checking.files`)."""
+    """A node's record (`numbering.jobs.checks.known`), or plain files (`numbering.checking.files`)."""
 
     def patient(self, patient: Patient) -> Owner:
         """The owner who has this identifier, whether or not anything of theirs is known."""

@@ -116,7 +116,7 @@ def _of_node(settings: Settings, asked: Asked, *, report: bool, out_dir: Path | 
     from numbering.audit import Peer
     from numbering.checking.kept import copy_out
     from numbering.cli.jobs import database
-    from numbering.jobs.checking import check_level
+    from numbering.jobs.checks.asking import check_level
     from numbering.jobs.node import Node
 
     with database(settings.data):

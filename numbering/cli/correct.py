@@ -16,9 +16,9 @@ from rich.table import Table
 from numbering.cli.console import JsonOption, emit, err, fail, out, settings_or_exit
 
 if TYPE_CHECKING:
-    from numbering.jobs.concluding import Concluded
-    from numbering.jobs.corrections import By, Said
     from numbering.jobs.node import Node
+    from numbering.jobs.record.concluding import Concluded
+    from numbering.jobs.record.corrections import By, Said
     from numbering.settings import Settings
 
 corrections_app = typer.Typer(help="What persons said that structures are.", no_args_is_help=True)
@@ -47,8 +47,8 @@ def correct(
     The node's workers write and send the reports. A correction stands through every later run, until it is withdrawn.
     """
     from numbering.audit import Peer
-    from numbering.jobs.correcting import correct as correct_on
-    from numbering.jobs.corrections import CannotCorrect
+    from numbering.jobs.record.correcting import correct as correct_on
+    from numbering.jobs.record.corrections import CannotCorrect
 
     settings = settings_or_exit(data=data)
     by = _by(settings, key)
@@ -74,7 +74,7 @@ def list_corrections(
     data: DataOption = None,
 ) -> None:
     """Corrections, oldest first."""
-    from numbering.jobs.corrections import corrections
+    from numbering.jobs.record.corrections import corrections
 
     rows = corrections(_node(settings_or_exit(data=data)).engine, withdrawn=everything)
     told: list[dict[str, Any]] = [
@@ -113,7 +113,7 @@ def withdraw(
 ) -> None:
     """Take a correction back: what had been said before holds again, in superseding reports."""
     from numbering.audit import Peer
-    from numbering.jobs.correcting import take_back
+    from numbering.jobs.record.correcting import take_back
 
     settings = settings_or_exit(data=data)
     by = _by(settings, key)
@@ -132,7 +132,7 @@ def export(
     data: DataOption = None,
 ) -> None:
     """Corrections that stand as training data: one JSON object a line (docs/howto-corrections.md)."""
-    from numbering.jobs.corrections_export import exported
+    from numbering.jobs.record.export import exported
 
     lines = list(exported(_node(settings_or_exit(data=data))))
     text = "".join(f"{line}\n" for line in lines)
@@ -153,7 +153,7 @@ def _node(settings: Settings) -> Node:
 
 def _by(settings: Settings, key: str | None) -> By:
     """Whoever's key it is; the account of this machine, unverified, without one."""
-    from numbering.jobs.corrections import By
+    from numbering.jobs.record.corrections import By
     from numbering.web.keys import Keys, Scope
 
     if key is None:
@@ -169,7 +169,7 @@ def _by(settings: Settings, key: str | None) -> By:
 
 
 def _said(node: Node, at: str, was: str | None, name: str) -> Said:
-    from numbering.jobs.corrections import CannotCorrect, Said, place_of
+    from numbering.jobs.record.corrections import CannotCorrect, Said, place_of
     from numbering.record.model import Place
 
     match = _AT.fullmatch(at.strip())

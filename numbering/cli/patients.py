@@ -25,7 +25,7 @@ def merge(
 ) -> None:
     """Say that two IDs are one patient's: their results become one record. Reads two lines: the old ID, the new one."""
     from numbering.cli.jobs import database
-    from numbering.jobs.identities import merge as merge_on
+    from numbering.jobs.record.identities import merge as merge_on
     from numbering.priors.source import Patient
 
     old = Patient(_line("the old ID"), issuer)
@@ -42,7 +42,7 @@ def split(
 ) -> None:
     """Take a merge back: this ID is another patient's after all. Reads one line: the ID."""
     from numbering.cli.jobs import database
-    from numbering.jobs.identities import split as split_on
+    from numbering.jobs.record.identities import split as split_on
     from numbering.priors.source import Patient
 
     patient = Patient(_line("the ID"), issuer)

@@ -19,12 +19,12 @@ from numbering.dicom.incoming.spool import Arrival, Kind
 from numbering.dicom.read import read_header
 from numbering.dicom.same import content_digest
 from numbering.errors import NumberingError, Reason, ReasonCode
-from numbering.jobs.corrected_reports import take_report
-from numbering.jobs.identities import file_study
 from numbering.jobs.models import AnnouncedInstance, InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.parts import INCOMPLETE_PART, OBJECT_PARTS, object_part
 from numbering.jobs.priors import note_arrivals
+from numbering.jobs.record.identities import file_study
+from numbering.jobs.record.reports import take_report
 from numbering.jobs.states import Removal, State
 from numbering.jobs.store import writing
 from numbering.jobs.tally import count

@@ -22,7 +22,7 @@ from numbering.jobs.models import InstanceRow, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.parts import OBJECT_PARTS, Part, fault_part, incomplete_part, parts
 from numbering.jobs.priors import want_priors
-from numbering.jobs.series_filing import file_series, note_change
+from numbering.jobs.record.series import file_series, note_change
 from numbering.jobs.states import State, checked
 from numbering.jobs.store import reading, writing
 from numbering.jobs.tally import CERTAIN, Source, Tally, count, incomplete

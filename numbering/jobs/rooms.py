@@ -53,9 +53,9 @@ def assemble_forever(settings: Settings, stopping: threading.Event | None = None
 def _assemble(settings: Settings, stopping: threading.Event) -> None:
     from numbering.jobs.assemble import take_announcements, take_arrivals
     from numbering.jobs.completion import complete_series
-    from numbering.jobs.identities import file_known_studies
     from numbering.jobs.node import Node
     from numbering.jobs.prior_room import PriorRoom
+    from numbering.jobs.record.identities import file_known_studies
     from numbering.jobs.retention import Retention
     from numbering.jobs.sweeper import ring, sweep
     from numbering.jobs.webhooks import Housekeeping

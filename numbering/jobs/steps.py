@@ -26,14 +26,14 @@ from numbering.jobs.claims import (
     let_go,
     reason_of,
 )
-from numbering.jobs.concluding import conclude_study
 from numbering.jobs.deliveries import deliveries_of
-from numbering.jobs.filing import objects_to_retire
-from numbering.jobs.identities import file_study
 from numbering.jobs.models import Job, ObjectRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.priors import deliveries_wanted
-from numbering.jobs.series_filing import note_change
+from numbering.jobs.record.concluding import conclude_study
+from numbering.jobs.record.filing import objects_to_retire
+from numbering.jobs.record.identities import file_study
+from numbering.jobs.record.series import note_change
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.logs import bind, logger
@@ -124,6 +124,7 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         revision=revision,
         predecessor_sr_uid=predecessor,
         quality=quality,
+        looker=node.pipelines.looker,
     ).model_copy(update={"retires": retires})
     with writing(node.engine) as session:
         job = held_job(session, claim)

@@ -14,10 +14,10 @@ from numbering.jobs.app import ENCODE_QUEUE
 from numbering.jobs.claims import abandoned, give_up, wait_again
 from numbering.jobs.clock import bring_back_from_the_future
 from numbering.jobs.commitments import take_answers
-from numbering.jobs.concluding import conclude_due
 from numbering.jobs.deliveries import take_back as take_back_deliveries
 from numbering.jobs.models import Job, now
 from numbering.jobs.node import Node
+from numbering.jobs.record.concluding import conclude_due
 from numbering.jobs.states import State
 from numbering.jobs.store import writing
 from numbering.logs import logger

@@ -13,9 +13,9 @@ from numbering.audit.message import Peer
 from numbering.checking.apart import draw_apart
 from numbering.checking.gather import Asked, NoAnswer
 from numbering.checking.question import Misused
-from numbering.jobs import checks
-from numbering.jobs.checking import Told, check_level
-from numbering.jobs.checks import StoredCheck
+from numbering.jobs.checks import store as checks
+from numbering.jobs.checks.asking import Told, check_level
+from numbering.jobs.checks.store import StoredCheck
 from numbering.levelcheck import Check
 from numbering.priors.source import Patient
 from numbering.uids import InvalidUID, checked_uid

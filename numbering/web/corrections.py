@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
 from numbering.audit.message import Peer
-from numbering.jobs import correcting
-from numbering.jobs.concluding import Concluded
-from numbering.jobs.corrections import By, CannotCorrect, Said, corrections, place_of
-from numbering.jobs.record_models import CorrectionRow
+from numbering.jobs.record import correcting
+from numbering.jobs.record.concluding import Concluded
+from numbering.jobs.record.corrections import By, CannotCorrect, Said, corrections, place_of
+from numbering.jobs.record.rows import CorrectionRow
 from numbering.record.model import Place
 from numbering.web.access import may
 from numbering.web.answers import Answer

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from numbering.jobs.identities import merge, split
+from numbering.jobs.record.identities import merge, split
 from numbering.priors.source import Patient
 from numbering.web.access import may
 from numbering.web.answers import Answer

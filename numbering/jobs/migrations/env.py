@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from numbering.jobs import record_models  # noqa: F401 - its tables are the models' too
 from numbering.jobs.models import Base
+from numbering.jobs.record import rows  # noqa: F401 - its tables are the models' too
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
 context.run_migrations()

@@ -1,6 +1,6 @@
 """Corrections: a person says what the structure at a place is. Filed once, never changed; taken back with a note of it.
 
-What follows from them is a conclusion (`numbering.jobs.concluding`), made anew whenever something comes.
+What follows from them is a conclusion (`numbering.jobs.record.concluding`), made anew whenever something comes.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from datetime import datetime
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from numbering.jobs.filing import FiledPart, contents
-from numbering.jobs.identities import changed, record_of_study
 from numbering.jobs.models import Job, JobImage, now
-from numbering.jobs.record_models import CorrectionRow
+from numbering.jobs.record.filing import FiledPart, contents
+from numbering.jobs.record.identities import changed, record_of_study
+from numbering.jobs.record.rows import CorrectionRow
+from numbering.jobs.record.verifying import run_digest
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
-from numbering.jobs.verifying import run_digest
 from numbering.record.corrections import Correction, find
 from numbering.record.draft import draft_of
 from numbering.record.model import Place, levels_of

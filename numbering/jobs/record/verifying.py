@@ -7,8 +7,8 @@ import hashlib
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from numbering.jobs.filing import FiledPart
-from numbering.jobs.record_models import CorrectionRow
+from numbering.jobs.record.filing import FiledPart
+from numbering.jobs.record.rows import CorrectionRow
 from numbering.record import PatientRecord
 from numbering.record.model import BasisKind, SeriesEntry
 from numbering.result import NumberingResult, Verification

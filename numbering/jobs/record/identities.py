@@ -17,7 +17,7 @@ from numbering.audit.pseudonym import Pseudonyms
 from numbering.dicom.patient import patient_of
 from numbering.jobs.models import InstanceRow, Job
 from numbering.jobs.node import Node
-from numbering.jobs.record_models import IdentityRow, MergeRow, RecordRow, StudyRow
+from numbering.jobs.record.rows import IdentityRow, MergeRow, RecordRow, StudyRow
 from numbering.jobs.store import reading, writing
 from numbering.logs import logger
 from numbering.priors.source import Patient

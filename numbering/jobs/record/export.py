@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from numbering.jobs.models import InstanceRow, Job
 from numbering.jobs.node import Node
-from numbering.jobs.record_models import CorrectionRow
+from numbering.jobs.record.rows import CorrectionRow
+from numbering.jobs.record.verifying import run_digest
 from numbering.jobs.store import reading
-from numbering.jobs.verifying import run_digest
 from numbering.result import Box, Candidate, NumberingResult, Vertebra
 
 SCHEMA = "numbering/correction/1"

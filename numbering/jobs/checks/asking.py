@@ -17,9 +17,9 @@ from numbering.checking.kept import keep_pictures, outline_of, why_no_report, wr
 from numbering.checking.key_images import FileOf
 from numbering.dicom.objects.check_report import CheckDocument
 from numbering.dicom.objects.encode import Written
-from numbering.jobs.checks import StoredCheck, file_check
+from numbering.jobs.checks.known import KnownRecords
+from numbering.jobs.checks.store import StoredCheck, file_check
 from numbering.jobs.deliveries import deliveries_of
-from numbering.jobs.known import KnownRecords
 from numbering.jobs.models import InstanceRow, Job, ObjectRow
 from numbering.jobs.node import Node
 from numbering.jobs.parts import LEVEL_CHECK_PART

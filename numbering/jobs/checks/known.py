@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from numbering.checking.known import Owner
 from numbering.checking.question import Misused
-from numbering.jobs.filing import record, studies_of
-from numbering.jobs.identities import SeveralPatients, identity_of, record_of_patient, record_of_study
 from numbering.jobs.models import InstanceRow, Job, SeriesRow
 from numbering.jobs.node import Node
+from numbering.jobs.record.filing import record, studies_of
+from numbering.jobs.record.identities import SeveralPatients, identity_of, record_of_patient, record_of_study
 from numbering.jobs.states import State
 from numbering.jobs.store import reading
 from numbering.priors.source import Patient

@@ -1,7 +1,7 @@
 """The tables of the patient's record: whose studies are whose, corrections, and level checks.
 
-No column holds anything of the patient: a patient is a pseudonym, a keyed hash (`numbering.jobs.identities`). Persons
-named here are those who verified something.
+No column holds anything of the patient: a patient is a pseudonym, a keyed hash (`numbering.jobs.record.identities`).
+Persons named here are those who verified something.
 """
 
 from __future__ import annotations

@@ -16,13 +16,13 @@ from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
 
 from numbering.jobs.claims import LONGEST_WAIT_SECONDS, back_off, let_go
-from numbering.jobs.filing import Contents, FiledPart, contents
-from numbering.jobs.identities import record_of_study
 from numbering.jobs.models import Job, JobImage, now
-from numbering.jobs.record_models import RecordRow
+from numbering.jobs.record.filing import Contents, FiledPart, contents
+from numbering.jobs.record.identities import record_of_study
+from numbering.jobs.record.rows import RecordRow
+from numbering.jobs.record.verifying import verification
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
-from numbering.jobs.verifying import verification
 from numbering.logs import logger
 from numbering.record import Reissue, reissues
 from numbering.result import NumberingResult, Verification

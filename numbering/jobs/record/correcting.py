@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numbering.audit import Peer, trail
-from numbering.jobs.concluding import Concluded, conclude_record
-from numbering.jobs.corrections import By, Filed, Said, corrections, file_corrections, withdraw
 from numbering.jobs.node import Node
+from numbering.jobs.record.concluding import Concluded, conclude_record
+from numbering.jobs.record.corrections import By, Filed, Said, corrections, file_corrections, withdraw
 from numbering.logs import logger
 
 REPORT = "1.2.840.10008.5.1.4.1.1.88.33"

@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from numbering.dicom.planes import planes
-from numbering.jobs.identities import changed, file_study, record_of_study
 from numbering.jobs.node import Node
-from numbering.jobs.record_models import GeometryRow
+from numbering.jobs.record.identities import changed, file_study, record_of_study
+from numbering.jobs.record.rows import GeometryRow
 from numbering.jobs.store import writing
 
 

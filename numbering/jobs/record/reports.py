@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from numbering.dicom.corrected import CorrectedReport, NamedGroup
 from numbering.errors import Reason, ReasonCode
-from numbering.jobs.corrections import By, CannotCorrect, Filed, Said, file_in
 from numbering.jobs.models import Job, ObjectRow
+from numbering.jobs.record.corrections import By, CannotCorrect, Filed, Said, file_in
 from numbering.record.draft import draft_of
 from numbering.record.filed import Filed as FiledResult
 from numbering.record.model import Place

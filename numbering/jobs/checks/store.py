@@ -18,7 +18,7 @@ from sqlalchemy import Engine, or_, select
 from sqlalchemy.orm import Session
 
 from numbering.jobs.models import now
-from numbering.jobs.record_models import CheckRow, IdentityRow, StudyRow
+from numbering.jobs.record.rows import CheckRow, IdentityRow, StudyRow
 from numbering.jobs.store import reading, writing
 from numbering.levelcheck import Check
 from numbering.uids import checked_uid, random_uid

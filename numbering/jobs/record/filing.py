@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from numbering.jobs.models import Job, ObjectRow
 from numbering.jobs.parts import LEVEL_CHECK_PART, OBJECT_PARTS
-from numbering.jobs.record_models import CorrectionRow, GeometryRow, IdentityRow, RecordRow, StudyRow
+from numbering.jobs.record.rows import CorrectionRow, GeometryRow, IdentityRow, RecordRow, StudyRow
 from numbering.jobs.states import State
 from numbering.jobs.store import reading
 from numbering.record import Correction, Filed, FiledImage, PatientRecord, conclude
