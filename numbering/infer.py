@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from numbering.dicom.pixels import radiographs as decoded_radiographs
 from numbering.pipelines import Pipeline
-from numbering.result import NumberingResult, Origin, SourceImage
+from numbering.pipelines.view.use import Looker, check
+from numbering.result import Findings, NumberingResult, Origin, SourceImage, Status
 from numbering.route import Assignment
 from numbering.study import Radiograph, Series
 
@@ -35,18 +36,22 @@ def number(
     predecessor_sr_uid: str | None = None,
     quality: tuple[str, ...] = (),
     radiographs: Decode = decoded_radiographs,
+    looker: Looker | None = None,
 ) -> NumberingResult:
     """Decode the images of the assignment, number them, and say who did it from what.
 
-    ``quality`` is what is known of the input already; it stands before what the pipeline finds.
+    ``quality`` is what is known of the input already; it stands before what the pipeline finds. ``looker`` checks the
+    stated view: films that surely show the other one are abstained on.
 
     ``ValueError`` when the assignment was not given to a pipeline; `QuarantinedInput` when pixels cannot be read.
     """
     series, card = assignment.series, assignment.card
     if card is None:
         raise ValueError(f"series {series.series_instance_uid} was given to no pipeline: there is nothing to run")
-    findings = pipeline.number(radiographs(series))
-    findings = findings.model_copy(update={"quality": quality + findings.quality})
+    films = radiographs(series)
+    refused, doubts = check(assignment.view, films, looker) if looker else (None, ())
+    findings = Findings(status=Status.ABSTAINED, reason=refused) if refused else pipeline.number(films)
+    findings = findings.model_copy(update={"quality": quality + doubts + findings.quality})
     return NumberingResult(
         study_instance_uid=series.study_instance_uid,
         series_instance_uid=series.series_instance_uid,
@@ -67,7 +72,7 @@ def number(
             for image in series.images
         ),
         findings=findings,
-        settings=dict(pipeline.settings),
+        settings=pipeline.settings | (looker.settings if looker else {}),
         origin=origin,
         revision=revision,
         predecessor_sr_uid=predecessor_sr_uid,

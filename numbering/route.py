@@ -80,6 +80,20 @@ def route(series: Series) -> list[Assignment]:
     return [_assignment(series, members) for members in groups.values()]
 
 
+def settled(assignment: Assignment, view: View) -> Assignment:
+    """A part that is held for its view, as films of the view that their pixels show.
+
+    The same as before where it is not held for that, or where a header speaks of an oblique view: pixels are not asked
+    about those.
+    """
+    said = {projection for image in assignment.series.images for _, projection in _sources(image)}
+    held = assignment.reason is not None and assignment.reason.code is ReasonCode.VIEW_UNKNOWN
+    if not held or Projection.OBLIQUE in said:
+        return assignment
+    found = f"a {view} film, by its pixels"
+    return _assignment(assignment.series, [(image, _of_view(image, view, found)) for image in assignment.series.images])
+
+
 def _assignment(series: Series, members: list[tuple[Image, _Verdict]]) -> Assignment:
     verdict = members[0][1]
     part = series.only(image for image, _ in members)
@@ -107,11 +121,12 @@ def _judge_film(image: Image) -> _Verdict:
         return _no_pipeline(image, None, f"an oblique view ({_names(said)})")
     if len(kinds) != 1:
         return _Verdict(Status.HELD, reason=_view_unknown(image, said))
-    view = said[0][1].view
+    return _of_view(image, said[0][1].view, f"a {_kind(said[0][1])} film ({_names(said)}; modality {image.modality})")
+
+
+def _of_view(image: Image, view: View | None, found: str) -> _Verdict:
     card = next((card for card in CARDS if image.modality in card.modalities and view in card.views), None)
-    if card is None:
-        return _no_pipeline(image, view, f"a {_kind(said[0][1])} film ({_names(said)}; modality {image.modality})")
-    return _Verdict(Status.NUMBERED, view, card)
+    return _Verdict(Status.NUMBERED, view, card) if card else _no_pipeline(image, view, found)
 
 
 def _sources(image: Image) -> list[tuple[str, Projection]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.infer import number
 from numbering.pictures import draw_film
 from numbering.pipelines.loaded import Pipelines
+from numbering.pipelines.view.use import Looker, view_of
 from numbering.report import RunReport, SeriesEntry, WrittenObject, series_entry, unanswered_entry
 from numbering.result import NumberingResult, Origin, Status
-from numbering.route import Assignment, route
+from numbering.route import Assignment, route, settled
 from numbering.study import Radiograph, Series
 
 
@@ -59,6 +60,7 @@ def run(
 
 
 def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | None, segmented: bool) -> SeriesEntry:
+    assignment, seen = _looked_at(assignment, pipelines.looker)
     series, card = assignment.series, assignment.card
     if assignment.reason is not None:
         return unanswered_entry(series, assignment.status, assignment.reason, view=assignment.view)
@@ -75,11 +77,28 @@ def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | 
             pipelines.named(card.name),
             origin=Origin.RUN,
             created_at=acquired(series),
+            quality=seen,
             radiographs=lambda _: films,
+            looker=pipelines.looker,
         )
         return series_entry(result, _write(result, series, films, out, segmented))
     except NumberingError as error:
         return unanswered_entry(series, Status.FAILED, error.reason, view=assignment.view, pipeline=card.name)
+
+
+def _looked_at(assignment: Assignment, looker: Looker | None) -> tuple[Assignment, tuple[str, ...]]:
+    """Films whose view the header leaves open, as what their pixels show, and the sentence that says so."""
+    reason = assignment.reason
+    if looker is None or reason is None or reason.code is not ReasonCode.VIEW_UNKNOWN:
+        return assignment, ()
+    try:
+        view, words = view_of(radiographs(assignment.series), looker)
+    except NumberingError:
+        return assignment, ()
+    if view is None:
+        return replace(assignment, reason=Reason(reason.code, f"{reason.text} It was looked at: {words}.")), ()
+    found = settled(assignment, view)
+    return found, (words,) if found is not assignment else ()
 
 
 def acquired(series: Series) -> datetime:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from numbering.pipelines import Pipeline, card_named
+from numbering.pipelines.view.use import Looker
+from numbering.weights import registry
 
 
 class Pipelines:
@@ -17,3 +21,10 @@ class Pipelines:
         if name not in self._loaded:
             self._loaded[name] = card_named(name).load(self._device, self._threads)
         return self._loaded[name]
+
+    @cached_property
+    def looker(self) -> Looker | None:
+        """What sees the view of a film from its pixels; None where no weights for it are installed."""
+        from numbering.pipelines.view.classifier import NAME, ViewClassifier
+
+        return ViewClassifier(self._threads) if NAME in registry() else None

@@ -57,6 +57,7 @@ class ViewClassifier:
         self._network = _open(entry, threads)
         self.temperature = entry.operating_point["temperature"]
         self.answer = entry.operating_point["answer"]
+        self.settings = {"view answer": f"{self.answer:g}", "view weights": self._network.sha256}
         self.identity = ModelIdentity(
             name=entry.name,
             version=entry.version,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,8 @@ Grey = NDArray[np.uint8]
 Picture = NDArray[np.float32]
 
 
-def read_split(data: Path, split: str) -> list[tuple[Grey, Kind]]:
-    """The pictures of a split and their kinds; ``ValueError`` when a kind is missing."""
+def read_split(data: Path, split: str) -> list[tuple[Grey, Kind, str]]:
+    """The pictures of a split, their kinds and sources (a name's first word); ``ValueError`` when a kind is missing."""
     found = []
     for kind in KINDS:
         paths = sorted((data / split / kind).glob("*.png"))
@@ -36,7 +38,7 @@ def read_split(data: Path, split: str) -> list[tuple[Grey, Kind]]:
             raise ValueError(f"{data / split / kind}: no pictures; expected SPLIT/KIND/NAME.png (view.pictures)")
         for path in paths:
             with Image.open(path) as image:
-                found.append((np.asarray(image.convert("L")), kind))
+                found.append((np.asarray(image.convert("L")), kind, path.name.partition("-")[0]))
     return found
 
 
@@ -45,10 +47,8 @@ def train(data: Path, out: Path, *, epochs: int = EPOCHS, hours: float | None = 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     pictures = read_split(data, "train")
-    labels = np.array([KINDS.index(kind) for _, kind in pictures])
-    # Each kind is met equally often, however many pictures it has.
-    weights = 1 / np.bincount(labels, minlength=len(KINDS))[labels]
-    weights /= weights.sum()
+    labels = np.array([KINDS.index(kind) for _, kind, _ in pictures])
+    weights = evenly([(kind, source) for _, kind, source in pictures])
     network = ViewNetwork().train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
     steps = max(1, len(pictures) // BATCH) * epochs
@@ -67,6 +67,14 @@ def train(data: Path, out: Path, *, epochs: int = EPOCHS, hours: float | None = 
         if time.monotonic() > ends:
             break
     return save(network, out, {"architecture": ARCHITECTURE, "classes": ",".join(KINDS), "pixels": str(SIDE)})
+
+
+def evenly(groups: Sequence[tuple[Kind, str]]) -> NDArray[np.float64]:
+    """How often each picture is met: each kind equally often, and each source of a kind, however many they have."""
+    sources = {kind: len({source for one, source in groups if one is kind}) for kind in KINDS}
+    counts = Counter(groups)
+    weights = np.array([1 / (counts[kind, source] * sources[kind]) for kind, source in groups])
+    return np.asarray(weights / weights.sum())
 
 
 def vary(grey: Grey, rng: np.random.Generator) -> Picture:
