@@ -15,12 +15,13 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from numbering.pipelines.sagittal_xray.crops import CROPS_PER_FILM, Crops, stacked
 from numbering.pipelines.sagittal_xray.dataset import LabelledFilm, read_films
 from numbering.pipelines.sagittal_xray.export import save_safetensors, stored_networks
 from numbering.pipelines.sagittal_xray.learning import WATCHED, Session, Task
 from numbering.pipelines.sagittal_xray.lite0 import Lite0, read_imagenet
 from numbering.pipelines.sagittal_xray.networks import build
-from numbering.pipelines.sagittal_xray.samples import CROPS_PER_FILM, Crops, Regions, ShapedBatches, stacked
+from numbering.pipelines.sagittal_xray.regions import Regions, ShapedBatches
 from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 
 SEED = 20261121
