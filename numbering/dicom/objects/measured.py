@@ -1,8 +1,9 @@
 """Measurements in a report: the number with its uncertainty and the lines it was taken from, or why it is not given.
 
 OHIF 3.13 stumbles over a group without a region whose NUM has nothing beneath it, and over a group without a NUM; it
-then draws no group at all. So every number names its finding site itself, a measurement with lines is TID 1410 with
-the region between them, and one that is not given stands with its vertebra or under "Qualitative Evaluations".
+then draws no group at all. So every number names its finding site itself, and what is not given stands with its
+vertebra or under "Qualitative Evaluations". Lordosis is TID 1410 with the region between its lines; a region for each
+of the many others would hide the film.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numbering.dicom.objects import codes, content
 from numbering.dicom.objects.content import CONTAINS, HAS_PROPERTIES
 from numbering.dicom.objects.group_parts import COMMENT, GROUP, algorithm, finding_site, on_image, region, tracking
 from numbering.dicom.objects.references import image_of
-from numbering.geometry import Point
+from numbering.marks import DRAWN
 from numbering.result import Measurement, NumberingResult, Vertebra
 
 _FAILURE = Code("114006", "DCM", "Measurement failure")
@@ -68,24 +69,19 @@ def _owner(result: NumberingResult, measured: Measurement) -> Vertebra | None:
 
 
 def _group(result: NumberingResult, index: int, measured: Measurement) -> Dataset:
-    """TID 1410 with the region that the lines span, or TID 1501 when nothing is known of lines."""
+    """TID 1410 with the region that the lines span where it is to be drawn, else TID 1501."""
     children = [
         *tracking(result, f"measurement {index}", measured.name),
         *(finding_site(level) for level in measured.levels),
         *algorithm(result),
     ]
-    image = measured.sop_instance_uid
-    if image is not None and measured.lines:
-        spanned = _spanned(measured)
-        children.append(region(result, image, measured.frame, spanned, closed=len(spanned) > 2))
+    image, template = measured.sop_instance_uid, "1501"
+    if image is not None and len(measured.lines) == 2 and measured.name.startswith(tuple(DRAWN)):
+        first, last = measured.lines
+        children.append(region(result, image, measured.frame, (*first, *reversed(last))))
+        template = "1410"
     children.append(measurement(result, measured))
-    return content.container(GROUP, children, template="1410" if measured.lines else "1501")
-
-
-def _spanned(measured: Measurement) -> tuple[Point, ...]:
-    """The corners of what lies between the first line and the last, in order around it."""
-    first, last = measured.lines[0], measured.lines[-1]
-    return first if len(measured.lines) == 1 else (*first, *reversed(last))
+    return content.container(GROUP, children, template=template)
 
 
 def _paths(result: NumberingResult, measured: Measurement) -> Iterator[Dataset]:
