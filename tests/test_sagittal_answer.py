@@ -280,6 +280,12 @@ def test_a_vertebra_taken_for_the_sacrum_is_given_away_by_what_lies_below_it() -
     assert "below what was taken for the sacrum" in found.reason.text
 
 
+def test_a_sacrum_that_was_missed_leaves_six_lumbar_vertebrae_their_names_or_none() -> None:
+    film = true_film(1019, "L6", "whole-spine")
+    found = findings(film, missed=[S1])
+    assert found.status is Status.ABSTAINED or named(found) == names_of(film)
+
+
 def test_positions_that_are_off_by_one_throughout_are_put_right_by_the_ribs_or_not_given() -> None:
     film = true_film(4, cut=0.6)
     off = {k: k - 1 for k in film.seen}

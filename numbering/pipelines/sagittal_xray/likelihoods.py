@@ -55,10 +55,9 @@ def channels_of(variant: Variant, counted: str, shift: int) -> dict[Level, int]:
     last = levels.index(Level.S1) - 1
     ribs = 5 + variant.thoracic
     start = {"sacrum": LOWEST_PRESACRAL - last, "last rib": LAST_RIB - ribs, "dens": 0}[counted]
-    places = {level: place + start for place, level in enumerate(levels[: last + 1])}
-    seen = {level: place for level, place in places.items() if 0 <= place <= LOWEST_PRESACRAL}
-    off = {level: place + shift if 0 <= place + shift <= LOWEST_PRESACRAL else NOWHERE for level, place in seen.items()}
-    return off | {Level.S1: SACRUM}
+    places = {level: place + start + shift for place, level in enumerate(levels[: last + 1])}
+    seen = {level: place if 0 <= place <= LOWEST_PRESACRAL else NOWHERE for level, place in places.items()}
+    return seen | {Level.S1: SACRUM}
 
 
 def evidence_of_position(reading: Reading) -> Array:
@@ -92,6 +91,10 @@ def evidence_of(
         + point.channel_trust * np.log(seen_at[:, list(channels.values())])
         - np.logaddexp(0, np.where(thoracic, -ribs, ribs))
     )
+    # Only what was seen as the sacrum is S1, and it is nothing else: of S1 two corners are known, of others four.
+    sacral = np.array([body.sacral for body in bodies], bool)
+    sacrum = np.array([level is Level.S1 for level in LEVELS])
+    table[sacral[:, None] != sacrum] = -np.inf
     spurious = -np.logaddexp(0, odds[:, 0]) + point.channel_trust * np.log(1 / len(LEVELS24)) + np.log(0.5)
     return Evidence(table, spurious, positions_mm)
 
