@@ -41,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch_threads_of_this_test()
-    return training.train(data, tmp_path_factory.mktemp("weights") / "view.safetensors", epochs=30)
+    return training.train(data, tmp_path_factory.mktemp("weights") / "view.safetensors", epochs=60)
 
 
 def torch_threads_of_this_test() -> None:
