@@ -114,7 +114,7 @@ def test_what_is_not_given_says_why_and_makes_no_group(written: tuple[Path, Path
     assert len(_groups(written[0])) == 8
 
 
-def test_only_lordosis_has_a_region_of_its_own(tmp_path: Path) -> None:
+def test_only_lordosis_has_a_region_and_lines_of_its_own(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.dcm", **LATERAL)
     plain = lateral(str(dcmread(film).SOPInstanceUID))
     slip = plain.measurements[0].model_copy(update={"name": "anterolisthesis-l4-l5", "levels": ("L4", "L5")})
@@ -122,7 +122,7 @@ def test_only_lordosis_has_a_region_of_its_own(tmp_path: Path) -> None:
     assert len(hd.sr.srread(report).content.get_planar_roi_measurement_groups()) == 8
     assert [_text(group, "112039") for group in _groups(report)][-1] == "anterolisthesis-l4-l5"
     number = _groups(report)[-1].ContentSequence[-1]
-    assert [item.ValueType for item in number.ContentSequence] == ["CODE", "CODE", "NUM", "SCOORD", "SCOORD"]
+    assert [item.ValueType for item in number.ContentSequence] == ["CODE", "CODE", "NUM"]
     assert complaints(report) == []
 
 

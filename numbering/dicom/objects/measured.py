@@ -76,7 +76,7 @@ def _group(result: NumberingResult, index: int, measured: Measurement) -> Datase
         *algorithm(result),
     ]
     image, template = measured.sop_instance_uid, "1501"
-    if image is not None and len(measured.lines) == 2 and measured.name.startswith(tuple(DRAWN)):
+    if image is not None and len(measured.lines) == 2 and _drawn(measured):
         first, last = measured.lines
         children.append(region(result, image, measured.frame, (*first, *reversed(last))))
         template = "1410"
@@ -84,9 +84,14 @@ def _group(result: NumberingResult, index: int, measured: Measurement) -> Datase
     return content.container(GROUP, children, template=template)
 
 
+def _drawn(measured: Measurement) -> bool:
+    """OHIF draws every line that it finds beneath a number: those of discs and slips are edges of outlines anyway."""
+    return measured.name.startswith(tuple(DRAWN))
+
+
 def _paths(result: NumberingResult, measured: Measurement) -> Iterator[Dataset]:
     image = measured.sop_instance_uid
-    if image is None:
+    if image is None or not _drawn(measured):
         return
     for line in measured.lines:
         source = image_of(content.SELECTED_FROM, result, image, measured.frame)
