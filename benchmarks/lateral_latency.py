@@ -43,8 +43,8 @@ def fresh(size_name: str, folder: Path) -> Path:
     """Networks of a size that have learnt nothing, as training would write them."""
     import torch
 
-    from numbering.pipelines.sagittal_xray.export import save_safetensors
-    from numbering.pipelines.sagittal_xray.networks import build
+    from numbering.pipelines.sagittal_xray.model.export import save_safetensors
+    from numbering.pipelines.sagittal_xray.model.networks import build
     from numbering.pipelines.sagittal_xray.sizes import SIZES
 
     torch.manual_seed(SEED)
@@ -54,7 +54,7 @@ def fresh(size_name: str, folder: Path) -> Path:
 
 def entry_of(weights: Path, size_name: str) -> Entry:
     """An entry with an IR of each network beside the weights."""
-    from numbering.pipelines.sagittal_xray.export import export_openvino
+    from numbering.pipelines.sagittal_xray.model.export import export_openvino
     from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 
     def file(path: Path) -> WeightsFile:
@@ -83,8 +83,8 @@ def timed(call: Callable[[], object], runs: int) -> dict[str, float]:
 
 def measure(entry_file: Path, threads: int, runs: int) -> dict[str, Any]:
     """All steps of one size, in this process."""
+    from numbering.pipelines.sagittal_xray.model.preprocess import crop, whole
     from numbering.pipelines.sagittal_xray.pipeline import SagittalXray
-    from numbering.pipelines.sagittal_xray.preprocess import crop, whole
     from numbering.study import Radiograph
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

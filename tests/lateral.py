@@ -16,8 +16,8 @@ from numbering.phantom.imaging.film.position import FieldOfView, Wander, aim
 from numbering.phantom.imaging.film.truth import describe
 from numbering.phantom.pose import Skeleton, pose
 from numbering.phantom.truth.film import TrueImage
-from numbering.pipelines.sagittal_xray.eyes import Canvas, CloserLook, WholeLook, seen
 from numbering.pipelines.sagittal_xray.levels import SACRUM, channels
+from numbering.pipelines.sagittal_xray.reading.eyes import Canvas, CloserLook, WholeLook, seen
 from numbering.pipelines.sagittal_xray.sizes import SIZES
 from numbering.study import Radiograph
 

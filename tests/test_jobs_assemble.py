@@ -303,7 +303,7 @@ def test_a_stored_result_is_never_inferred_again_and_encodes_to_the_same_objects
     house.assemble()
     killed = KeyboardInterrupt()
 
-    def kill(*_: object) -> None:
+    def kill(*_: object, **__: object) -> None:
         raise killed
 
     with monkeypatch.context() as patch:

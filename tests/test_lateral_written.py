@@ -12,9 +12,9 @@ from pydicom import dcmread
 
 from numbering.dicom.objects.encode import encode, write_objects
 from numbering.marks import marks_on
-from numbering.pipelines.sagittal_xray.answer import Reader
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.pipeline import conclude
+from numbering.pipelines.sagittal_xray.reading.answer import Reader
 from numbering.result import Status
 from numbering.study import View
 from tests.films import make_film

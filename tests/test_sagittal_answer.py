@@ -9,10 +9,10 @@ import pytest
 
 from numbering.anatomy import Level
 from numbering.errors import ReasonCode
-from numbering.pipelines.sagittal_xray.answer import Reader
 from numbering.pipelines.sagittal_xray.levels import CHANNEL
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.pipeline import conclude
+from numbering.pipelines.sagittal_xray.reading.answer import Reader
 from numbering.record.basis import COUNTED_FROM
 from numbering.result import Findings, Measurement, Status
 from tests.lateral import TrueEyes, TrueFilm, names_of, true_film

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from numbering.errors import ReasonCode
-from numbering.pipelines.sagittal_xray import figures, plots
-from numbering.pipelines.sagittal_xray.cases import Case, cases
-from numbering.pipelines.sagittal_xray.evaluation import evaluate
-from numbering.pipelines.sagittal_xray.scoring import score, size_of, true_angle
+from numbering.pipelines.sagittal_xray.judging import figures, plots
+from numbering.pipelines.sagittal_xray.judging.cases import Case, cases
+from numbering.pipelines.sagittal_xray.judging.evaluation import evaluate
+from numbering.pipelines.sagittal_xray.judging.scoring import score, size_of, true_angle
 from numbering.result import Findings, Measurement, ModelIdentity, NumberingBasis, StatedReason, Status, Vertebra
 from numbering.study import Radiograph
 

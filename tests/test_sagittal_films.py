@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from numbering.phantom.splits import ReservedPatient
-from numbering.pipelines.sagittal_xray import simulate as simulator
-from numbering.pipelines.sagittal_xray.augment import FEWEST, developed, moved, random_region
-from numbering.pipelines.sagittal_xray.crops import Crops, stacked
-from numbering.pipelines.sagittal_xray.dataset import LabelledFilm, labels, read_films
+from numbering.pipelines.sagittal_xray.learning import simulate as simulator
+from numbering.pipelines.sagittal_xray.learning.augment import FEWEST, developed, moved, random_region
+from numbering.pipelines.sagittal_xray.learning.crops import Crops, stacked
+from numbering.pipelines.sagittal_xray.learning.dataset import LabelledFilm, labels, read_films
+from numbering.pipelines.sagittal_xray.learning.regions import Regions, ShapedBatches
 from numbering.pipelines.sagittal_xray.levels import LEVELS24, SACRUM
-from numbering.pipelines.sagittal_xray.preprocess import canvas_shape, crop, whole
-from numbering.pipelines.sagittal_xray.regions import Regions, ShapedBatches
+from numbering.pipelines.sagittal_xray.model.preprocess import canvas_shape, crop, whole
 from numbering.pipelines.sagittal_xray.sizes import SIZES
 from tests.lateral_films import truth, write_film, write_films
 

@@ -10,15 +10,15 @@ import pytest
 
 from numbering.anatomy import USUAL, Level, Variant
 from numbering.phantom.imaging.film import angles as true_angles
-from numbering.pipelines.sagittal_xray import angles
-from numbering.pipelines.sagittal_xray.bodies import Body
-from numbering.pipelines.sagittal_xray.checks import doubts, gaps, long_steps
-from numbering.pipelines.sagittal_xray.eyes import Canvas, WholeLook
 from numbering.pipelines.sagittal_xray.levels import CHANNEL, SACRUM
-from numbering.pipelines.sagittal_xray.orientation import ORIENTATIONS, Orientation, faces, lies, plausibility
-from numbering.pipelines.sagittal_xray.preprocess import whole
+from numbering.pipelines.sagittal_xray.measuring import angles
+from numbering.pipelines.sagittal_xray.measuring.uncertainty import plus_minus
+from numbering.pipelines.sagittal_xray.model.preprocess import whole
+from numbering.pipelines.sagittal_xray.reading.bodies import Body
+from numbering.pipelines.sagittal_xray.reading.checks import doubts, gaps, long_steps
+from numbering.pipelines.sagittal_xray.reading.eyes import Canvas, WholeLook
+from numbering.pipelines.sagittal_xray.reading.orientation import ORIENTATIONS, Orientation, faces, lies, plausibility
 from numbering.pipelines.sagittal_xray.sizes import SIZES
-from numbering.pipelines.sagittal_xray.uncertainty import plus_minus
 
 BODY = np.array([[10.0, 0.0], [50.0, 4.0], [48.0, 32.0], [8.0, 30.0]])
 REGION = (-100.0, -100.0, 500.0, 900.0)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from numbering.anatomy import Level
-from numbering.pipelines.sagittal_xray import calibrate, figures
-from numbering.pipelines.sagittal_xray.answer import Reader
-from numbering.pipelines.sagittal_xray.cases import Case
-from numbering.pipelines.sagittal_xray.evaluation import evaluate
-from numbering.pipelines.sagittal_xray.eyes import Canvas, CloserLook, WholeLook
+from numbering.pipelines.sagittal_xray.judging import calibrate, figures
+from numbering.pipelines.sagittal_xray.judging.cases import Case
+from numbering.pipelines.sagittal_xray.judging.evaluation import evaluate
+from numbering.pipelines.sagittal_xray.judging.variants import RememberingEyes, Variant
 from numbering.pipelines.sagittal_xray.levels import CHANNEL
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
-from numbering.pipelines.sagittal_xray.variants import RememberingEyes, Variant
+from numbering.pipelines.sagittal_xray.reading.answer import Reader
+from numbering.pipelines.sagittal_xray.reading.eyes import Canvas, CloserLook, WholeLook
 from numbering.result import ModelIdentity
 from tests.lateral import TrueEyes, TrueFilm, true_film
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from numbering.pipelines.sagittal_xray import heat
-from numbering.pipelines.sagittal_xray.dsnt import (
+from numbering.pipelines.sagittal_xray.learning.task import Task
+from numbering.pipelines.sagittal_xray.model import heat
+from numbering.pipelines.sagittal_xray.model.dsnt import (
     coordinates,
     cross_entropy,
     euclidean,
@@ -16,9 +17,8 @@ from numbering.pipelines.sagittal_xray.dsnt import (
     jensen_shannon,
     spatial_softmax,
 )
-from numbering.pipelines.sagittal_xray.learning import Task
-from numbering.pipelines.sagittal_xray.lite0 import Lite0, read_imagenet
-from numbering.pipelines.sagittal_xray.networks import build
+from numbering.pipelines.sagittal_xray.model.lite0 import Lite0, read_imagenet
+from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.sizes import SIZES
 
 Divergence = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

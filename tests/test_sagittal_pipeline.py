@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from numbering.pipelines.sagittal_xray.card import CARD
-from numbering.pipelines.sagittal_xray.export import save_safetensors
-from numbering.pipelines.sagittal_xray.networks import build
+from numbering.pipelines.sagittal_xray.model.export import save_safetensors
+from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.pipeline import SagittalXray
 from numbering.pipelines.sagittal_xray.sizes import SIZES
 from numbering.result import Status

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from numbering.pipelines.sagittal_xray import sizes, training
-from numbering.pipelines.sagittal_xray.export import export_openvino, load_networks, stored_size
-from numbering.pipelines.sagittal_xray.runtime import Networks, open_networks
+from numbering.pipelines.sagittal_xray import sizes
+from numbering.pipelines.sagittal_xray.learning import training
+from numbering.pipelines.sagittal_xray.model.export import export_openvino, load_networks, stored_size
+from numbering.pipelines.sagittal_xray.model.runtime import Networks, open_networks
 from numbering.weights import Entry, WeightsFile, sha256_of
 from tests.lateral_films import write_films
 

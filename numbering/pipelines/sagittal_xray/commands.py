@@ -18,7 +18,7 @@ from numbering.pipelines.commands import (
 from numbering.weights import Entry
 
 if TYPE_CHECKING:
-    from numbering.pipelines.sagittal_xray.evaluation import Judged
+    from numbering.pipelines.sagittal_xray.judging.evaluation import Judged
 
 PARTS = ("step-two", "sequence", "abstention")
 """What an evaluation can leave out: CNN 3, the joint decision about names, and the refusal to answer."""
@@ -32,7 +32,7 @@ def train(order: Training) -> Path:
     refuse_unknown("layout", [order.layout], ["auto", "films"])
     if order.simulated is not None:
         raise ValueError("--simulated: simulated films are data like others here; put them into --data")
-    from numbering.pipelines.sagittal_xray import training
+    from numbering.pipelines.sagittal_xray.learning import training
 
     return training.train(
         order.data,
@@ -51,10 +51,10 @@ def train(order: Training) -> Path:
 def evaluate(order: Examination, progress: Progress = silent) -> Figures:
     """The paper's tables (see `evaluation.evaluate`); ``gallery`` also gets curves, angles and good films beside it."""
     refuse_unknown("part to leave out", order.without, PARTS)
-    from numbering.pipelines.sagittal_xray.cases import cases
-    from numbering.pipelines.sagittal_xray.evaluation import evaluate as judge_all
     from numbering.pipelines.sagittal_xray.install import candidate_entry
-    from numbering.pipelines.sagittal_xray.variants import Variants
+    from numbering.pipelines.sagittal_xray.judging.cases import cases
+    from numbering.pipelines.sagittal_xray.judging.evaluation import evaluate as judge_all
+    from numbering.pipelines.sagittal_xray.judging.variants import Variants
 
     films = list(cases(order.data, order.layout, order.split))[: order.films]
     variants = Variants(order.device, candidate_entry(order.weights) if order.weights else None)
@@ -73,7 +73,7 @@ def evaluate(order: Examination, progress: Progress = silent) -> Figures:
 
 def draw(report: dict[str, Any], judged: list[Judged], path: Path) -> dict[str, int]:
     """Write the failures to ``path`` and beside it ``-good``, ``-pck``, ``-angles``; how many films are shown."""
-    from numbering.pipelines.sagittal_xray import plots
+    from numbering.pipelines.sagittal_xray.judging import plots
 
     def beside(what: str) -> Path:
         return path.with_name(f"{path.stem}-{what}{path.suffix}")

@@ -9,8 +9,8 @@ from pathlib import Path
 from numbering import weights as shelf
 from numbering.pipelines.commands import Progress, silent
 from numbering.pipelines.sagittal_xray.card import CARD
-from numbering.pipelines.sagittal_xray.export import export_openvino, stored_size
 from numbering.pipelines.sagittal_xray.levels import LEVELS24
+from numbering.pipelines.sagittal_xray.model.export import export_openvino, stored_size
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.sizes import Size
 from numbering.weights import Entry, WeightsFile, registry, save_entry, sha256_of
@@ -31,8 +31,8 @@ LIMITATIONS = (
 
 def install(weights: Path, data: Path, *, trained_on: str, command: str, progress: Progress = silent) -> Entry:
     """Copy the weights to the registry's folder, convert, calibrate on validation films, and write the entry."""
-    from numbering.pipelines.sagittal_xray.calibrate import as_numbers, fit
-    from numbering.pipelines.sagittal_xray.cases import cases
+    from numbering.pipelines.sagittal_xray.judging.calibrate import as_numbers, fit
+    from numbering.pipelines.sagittal_xray.judging.cases import cases
     from numbering.pipelines.sagittal_xray.pipeline import SagittalXray
 
     size = stored_size(weights)

@@ -10,15 +10,15 @@ import numpy as np
 
 from numbering.anatomy import Level
 from numbering.errors import ReasonCode
-from numbering.pipelines.sagittal_xray import statement
-from numbering.pipelines.sagittal_xray.answer import Answer, Reader
-from numbering.pipelines.sagittal_xray.bodies import Array, Body
 from numbering.pipelines.sagittal_xray.card import CARD
-from numbering.pipelines.sagittal_xray.eyes import NetworkEyes
-from numbering.pipelines.sagittal_xray.measure import measurements
+from numbering.pipelines.sagittal_xray.measuring.measure import measurements
+from numbering.pipelines.sagittal_xray.model.runtime import open_networks
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
-from numbering.pipelines.sagittal_xray.read import Reading
-from numbering.pipelines.sagittal_xray.runtime import open_networks
+from numbering.pipelines.sagittal_xray.reading import statement
+from numbering.pipelines.sagittal_xray.reading.answer import Answer, Reader
+from numbering.pipelines.sagittal_xray.reading.bodies import Array, Body
+from numbering.pipelines.sagittal_xray.reading.eyes import NetworkEyes
+from numbering.pipelines.sagittal_xray.reading.read import Reading
 from numbering.result import (
     Alternative,
     Box,

@@ -1,0 +1,1 @@
+"""Films that never trained, figures and plots of an evaluation, and thresholds fixed on validation films."""

@@ -1,0 +1,1 @@
+"""Training: simulated films, samples of them, and the fitting of each network."""

@@ -1,0 +1,159 @@
+"""Training of the three networks: labelled films in, one safetensors file out, to be taken up again at any time.
+
+Work lies in the folder of the output's name: ``<network>/last.ckpt`` every few minutes, ``best.ckpt`` by the loss on
+the patients that watch, ``metrics.csv``. Weights are an exponential moving average over the steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from numbering.pipelines.sagittal_xray.learning.crops import CROPS_PER_FILM, Crops, stacked
+from numbering.pipelines.sagittal_xray.learning.dataset import LabelledFilm, read_films
+from numbering.pipelines.sagittal_xray.learning.regions import Regions, ShapedBatches
+from numbering.pipelines.sagittal_xray.learning.task import WATCHED, Session, Task
+from numbering.pipelines.sagittal_xray.model.export import save_safetensors, stored_networks
+from numbering.pipelines.sagittal_xray.model.lite0 import Lite0, read_imagenet
+from numbering.pipelines.sagittal_xray.model.networks import build
+from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
+
+SEED = 20261121
+SAVE_EVERY = timedelta(minutes=4)
+AVERAGED = 0.995
+"""Decay of the moving average over steps."""
+WITHOUT = frozenset({"caudal-crops"})
+"""What training can leave out, to see what it is worth."""
+
+
+def train(data: Path, out: Path, *, size: str = "small", resume: bool = False, start: Path | None = None,
+          hours: float | None = None, epochs: int | None = None, device: str = "cpu", network: str | None = None,
+          without: frozenset[str] = frozenset()) -> Path:  # fmt: skip
+    """Train and write ``out``; returns it.
+
+    ``network`` is one of `networks.build`'s names (None: all, one after the other, ``hours`` shared among them);
+    ``start`` is a safetensors file of this pipeline, or ImageNet's weights of EfficientNet-Lite0 (``.pth``) for the
+    backbones of the small size. ``resume`` goes on from the last checkpoints. ``ValueError`` for unknown names.
+    """
+    if size not in SIZES:
+        raise ValueError(f"unknown size {size!r}: expected {' or '.join(SIZES)}")
+    names = list(build(SIZES[size]))
+    if network not in {None, *names}:
+        raise ValueError(f"unknown network {network!r}: expected one of {', '.join(names)}")
+    if without - WITHOUT:
+        raise ValueError(f"cannot leave out {min(without - WITHOUT)!r}: expected {', '.join(sorted(WITHOUT))}")
+    films = read_films(data)
+    asked = names if network is None else [network]
+    for name in asked:
+        fit(
+            films,
+            out.with_suffix("") / name,
+            SIZES[size],
+            name,
+            resume=resume,
+            start=start,
+            hours=hours / len(asked) if hours else None,
+            epochs=epochs or SIZES[size].epochs,
+            device=device,
+            without=without,
+        )
+    return to_safetensors(out, SIZES[size])
+
+
+def fit(films: Sequence[LabelledFilm], work: Path, size: Size, name: str, *, resume: bool, start: Path | None,
+        hours: float | None, epochs: int, device: str, without: frozenset[str]) -> None:  # fmt: skip
+    """Train one network; its checkpoints lie in ``work``."""
+    from lightning.pytorch import Trainer, seed_everything
+    from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+    from lightning.pytorch.loggers import CSVLogger
+
+    last = work / "last.ckpt"
+    goes_on = resume and last.exists()
+    seed_everything(SEED + (_steps(last) if goes_on else 0), verbose=False)
+    task = Task(size, name)
+    if start and not goes_on:
+        begin(task, start)
+    training = [film for film in films if not film.watches]
+    watching = [film for film in films if film.watches]
+    if not training or not watching:
+        raise ValueError(f"{len(training)} films to train and {len(watching)} to watch: expected some of each")
+    trainer = Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu",
+        devices=1,
+        precision="bf16-mixed" if device == "cuda" else "32-true",
+        max_epochs=epochs,
+        gradient_clip_val=1.0,
+        callbacks=[
+            *([Session(timedelta(hours=hours))] if hours else []),
+            EMAWeightAveraging(decay=AVERAGED),
+            ModelCheckpoint(work, "best", monitor=WATCHED, enable_version_counter=False),
+            ModelCheckpoint(work, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
+        ],
+        logger=CSVLogger(work, name="", version=""),
+        log_every_n_steps=10,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(
+        task,
+        training_batches(training, size, name, without),
+        watching_batches(watching, size, name),
+        ckpt_path=last if goes_on else None,
+        weights_only=True if goes_on else None,
+    )
+    trainer.save_checkpoint(last)
+
+
+def training_batches(films: Sequence[LabelledFilm], size: Size, name: str, without: frozenset[str]) -> DataLoader[Any]:
+    """Augmented batches without end of one epoch: every film once."""
+    if name == "refine":
+        batch = max(1, size.batch[name] // CROPS_PER_FILM)
+        return DataLoader(Crops(films, size), batch, shuffle=True, collate_fn=stacked, drop_last=len(films) > batch)
+    regions = Regions(films, size, caudal="caudal-crops" not in without)
+    return DataLoader(regions, batch_sampler=ShapedBatches(films, size.batch[name]))
+
+
+def watching_batches(films: Sequence[LabelledFilm], size: Size, name: str) -> DataLoader[Any]:
+    """Films that watch, as they are; the same every time."""
+    if name == "refine":
+        return DataLoader(Crops(films, size, seed=SEED), 2, collate_fn=stacked)
+    whole: Any = [[(index, 0.0)] for index in range(len(films))]
+    return DataLoader(Regions(films, size, seed=SEED), batch_sampler=whole)
+
+
+def begin(task: Task, start: Path) -> None:
+    """Take over weights: of this pipeline, or of ImageNet for a small network's backbone."""
+    if start.suffix == ".safetensors":
+        task.network.load_state_dict(stored_networks(start)[task.name])
+        return
+    features = getattr(task.network, "features", None)
+    if not isinstance(features, Lite0):
+        raise ValueError(f"{start}: holds weights of EfficientNet-Lite0, and {task.name} of this size has none of it")
+    read_imagenet(features, start)
+
+
+def to_safetensors(out: Path, size: Size) -> Path:
+    """The best checkpoints of all networks in one file. ``ValueError`` names a network that was never trained."""
+    networks, steps = {}, []
+    for name in build(size):
+        best = out.with_suffix("") / name / "best.ckpt"
+        best = best if best.exists() else best.with_name("last.ckpt")
+        if not best.exists():
+            raise ValueError(f"{best}: not there; train {name} too")
+        stored = torch.load(best, map_location="cpu", weights_only=True)
+        prefix = re.compile(r"^network\.")
+        networks[name] = {prefix.sub("", key): value for key, value in stored["state_dict"].items()}
+        steps.append(f"{name}:{stored['global_step']}")
+    metadata = {"size": size.name, "steps": ",".join(steps), "licence": "AGPL-3.0-or-later"}
+    return save_safetensors(networks, out, metadata)
+
+
+def _steps(checkpoint: Path) -> int:
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])

@@ -1,0 +1,1 @@
+"""Angles, lengths and ratios between corners, with their uncertainty."""
