@@ -4,6 +4,10 @@
     python benchmarks/real_or_simulated.py --view ap --real FILMS --simulated /tmp/simulated          AASCE layout
     python benchmarks/real_or_simulated.py --view ct --real SLICES --simulated /tmp/simulated         DICOM
     python benchmarks/real_or_simulated.py --view sagittal-mr --real VOLUMES --simulated /tmp/simulated    .mat
+    python benchmarks/real_or_simulated.py --view sagittal-mr --real VOLUMES --draw 12
+
+``--draw N`` simulates N healthy young adults there and then, acquired as the real images were: a water-excitation
+gradient echo of 1 mm, which no lumbar examination orders, and CT slices of the chest and the upper abdomen.
 
 Both kinds are cut to the same patches about the spine (the same rule, the same size in vertebrae or mm, the same
 stretch of grey values), so that neither framing nor file format gives the answer. Five folds, whole patients on one
@@ -17,7 +21,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,12 +36,23 @@ from scipy.io import loadmat
 from scipy.ndimage import map_coordinates
 from torch import nn
 
+from numbering.phantom.anatomy.sample import sample
+from numbering.phantom.imaging.ct import acquire as ct_acquire
+from numbering.phantom.imaging.ct import protocol as ct_protocol
+from numbering.phantom.imaging.mr import acquire as mr_acquire
+from numbering.phantom.imaging.mr import protocol as mr_protocol
+from numbering.phantom.pose import Skeleton, pose
+from numbering.phantom.scene.build import scene
+from numbering.phantom.scene.structure import Structure
+from numbering.phantom.shapes.procedural import Procedural
+
 SIDE = 96
 """Pixels of a patch along each side."""
 AP_VERTEBRAE = 4.0
 """Height of an AP patch in vertebral spacings."""
 AXIAL_MM, SAGITTAL_MM = 128.0, 120.0
 FOLDS, EPOCHS = 5, 12
+EXTENTS_OF_CHEST = ct_protocol.EXTENTS["chest"]
 Array = NDArray[np.float32]
 
 
@@ -153,6 +168,54 @@ def simulated_sagittal(folder: Path) -> Iterator[Patch]:
                 yield patch(ds.pixel_array, (y, x), (side, side), f"simulated {truth.parent.name}")
 
 
+def drawn_sagittal(seed: int) -> Iterator[Patch]:
+    """Four slices about L3, as `real_sagittal` cuts them, of a water-excitation gradient echo."""
+    skeleton, structures = _adult(seed, 22.0, 130.0)
+    style = ("nordwind", "armor", "hoshi", "fairhaven")[seed % 4]
+    drawn = mr_protocol.sample(np.random.default_rng(seed), "sagittal", "water GRE", style=style)
+    series = mr_acquire.acquire(skeleton, structures, replace(drawn, slices=4, gap_mm=3.0), seed)
+    for one in series.slices:
+        _, y, x = np.linalg.inv(one.affine)[:3] @ np.append(skeleton.at(22.0), 1.0)
+        side = SAGITTAL_MM / drawn.pixel_mm
+        yield patch(one.pixels, (y, x), (side, side), f"simulated {seed}")
+
+
+def drawn_axial(seed: int) -> Iterator[Patch]:
+    """Three slices of 5 mm, 12.5 mm apart, between T5 and T12."""
+    ordinal = 12.0 + seed * 3 % 8
+    skeleton, structures = _adult(seed, ordinal, 240.0)
+    usual = ct_protocol.sample_protocol(np.random.default_rng(seed), "chest")
+    ends = [skeleton.height(EXTENTS_OF_CHEST.top), skeleton.height(EXTENTS_OF_CHEST.bottom)]
+    beyond = (EXTENTS_OF_CHEST.above_mm, -EXTENTS_OF_CHEST.below_mm)
+    middle = skeleton.height(ordinal)
+    shifts = [middle + away - end - more for away, end, more in zip((12, -12), ends, beyond, strict=True)]
+    protocol = replace(
+        usual,
+        shift_mm=(shifts[0], shifts[1]),
+        slice_mm=5.0,
+        increment_mm=12.5,
+        tilt=0.0,
+        oblique=(0.0, 0.0),
+        field_mm=340.0,
+        matrix=432,
+        kernel=ct_protocol.KERNELS["standard"],
+    )
+    volume = ct_acquire.acquire(skeleton, structures, protocol, seed)
+    for hu in volume.hu:
+        centre = spine_of(hu)
+        if centre:
+            side = AXIAL_MM / (protocol.field_mm / protocol.matrix)
+            yield patch(np.clip(hu, -250, 500), centre, (side, side), f"simulated {seed}")
+
+
+def _adult(seed: int, ordinal: float, reach_mm: float) -> tuple[Skeleton, list[Structure]]:
+    """A supine adult between 20 and 44 years without anomalies, and what lies about this ordinal."""
+    skeleton = pose(replace(sample(seed, "none"), age=20 + seed % 25), "supine")
+    middle = skeleton.at(ordinal)
+    reach = np.array([reach_mm, reach_mm, min(reach_mm, 130.0)])
+    return skeleton, scene(skeleton, Procedural(), seed, region=np.stack([middle - reach, middle + reach]))
+
+
 _SERIES: dict[Path, dict[str, Dataset]] = {}
 
 
@@ -169,6 +232,11 @@ VIEWS: dict[str, tuple[Callable[[Path], Iterator[Patch]], Callable[[Path], Itera
 }
 
 
+DRAWN = {"ct": drawn_axial, "sagittal-mr": drawn_sagittal}
+FIRST_DRAWN = 5000
+"""Seed of the first patient of ``--draw``."""
+
+
 class Judge(nn.Sequential):
     """Four convolutions and one answer: positive means real."""
 
@@ -180,15 +248,16 @@ class Judge(nn.Sequential):
 
 
 def judged(patches: list[Patch], real: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
-    """For each patch the answer of a network that saw nothing of its patient."""
+    """For each patch the answer of a network that saw nothing of its patient; at least two patients of each kind."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     names = np.array([one.patient for one in patches])
-    order = {name: number % FOLDS for number, name in enumerate(rng.permutation(np.unique(names)))}
+    kinds = [rng.permutation(np.unique(names[real == kind])) for kind in (True, False)]
+    order = {name: number % FOLDS for kind in kinds for number, name in enumerate(kind)}
     folds = np.array([order[name] for name in names])
     pixels = torch.tensor(np.stack([one.pixels for one in patches]))[:, None]
     answers = np.zeros(len(patches))
-    for fold in range(FOLDS):
+    for fold in np.unique(folds):
         network = _trained(pixels[folds != fold], torch.tensor(real[folds != fold]).float())
         with torch.inference_mode():
             answers[folds == fold] = network(pixels[folds == fold])[:, 0].numpy()
@@ -246,18 +315,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--view", choices=VIEWS, required=True)
     parser.add_argument("--real", type=Path, required=True)
-    parser.add_argument("--simulated", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--simulated", type=Path)
+    source.add_argument("--draw", type=int, metavar="N", help="simulate so many patients now (ct, sagittal-mr)")
     parser.add_argument("--most", type=int, default=400, help="at most so many patches of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--look", type=Path, help="PNG of patches of both kinds")
     options = parser.parse_args()
-    kinds = [
-        list(read(folder)) for read, folder in zip(VIEWS[options.view], (options.real, options.simulated), strict=True)
-    ]
+    read_real, read_simulated = VIEWS[options.view]
+    if options.draw and options.view not in DRAWN:
+        parser.error(f"--draw knows {', '.join(DRAWN)}")
+    if options.draw:
+        seeds = range(FIRST_DRAWN, FIRST_DRAWN + options.draw)
+        simulated = [one for seed in seeds for one in DRAWN[options.view](seed)]
+    else:
+        simulated = list(read_simulated(options.simulated))
+    kinds = [list(read_real(options.real)), simulated]
     rng = np.random.default_rng(options.seed)
     kinds = [[kind[i] for i in sorted(rng.permutation(len(kind))[: options.most])] for kind in kinds]
     if not all(kinds):
         sys.exit(f"{len(kinds[0])} real and {len(kinds[1])} simulated patches: expected some of both")
+    for kind, name in zip(kinds, ("real", "simulated"), strict=True):
+        if len({one.patient for one in kind}) < 2:
+            sys.exit(f"{name} patches of one patient: expected at least two, for each must be judged by the others")
     patches = kinds[0] + kinds[1]
     real = np.arange(len(patches)) < len(kinds[0])
     answers = judged(patches, real, options.seed)

@@ -6,6 +6,7 @@
 
 Writes one PNG a view (``ap-lumbar.png``, ``ct.png``, ``mr-sagittal-T2.png``, …). With ``--real`` real images alternate
 with simulated ones, small and without names: where the pages go, no real image may be made public.
+Pages have as few greys as keep each below 700 KB.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from numbering.phantom.preview import sheet
+from numbering.phantom.preview import BOX, CORNERS, LOWEST, sheet
 
 CELL = (240, 320)
 """Largest width and height of one picture."""
+MOST_BYTES = 700_000
+GREYS = (64, 40, 28, 20, 14, 10)
+"""How many a sheet may have: the most that stay within `MOST_BYTES`."""
 
 
 def views(folder: Path) -> dict[str, list[Path]]:
@@ -38,7 +42,7 @@ def cell(path: Path, caption: str) -> Image.Image:
     """One picture of the sheet, its caption below."""
     with Image.open(path) as image:
         small = image.convert("RGB")
-    small.thumbnail(CELL)
+    small.thumbnail(CELL, Image.Resampling.LANCZOS)
     whole = Image.new("RGB", (CELL[0] + 4, CELL[1] + 18))
     whole.paste(small, ((CELL[0] - small.width) // 2 + 2, (CELL[1] - small.height) // 2 + 2))
     ImageDraw.Draw(whole).text((4, CELL[1] + 4), caption, fill=(200, 200, 200))
@@ -64,6 +68,18 @@ def page(pictures: Sequence[Path], real: Sequence[Path], columns: int) -> Image.
     return sheet(mixed, columns)
 
 
+def save(whole: Image.Image, path: Path) -> None:
+    """As PNG of few greys and the colours that the truth is drawn in."""
+    truth = (CORNERS, LOWEST, BOX)
+    for greys in GREYS:
+        steps = [round(255 * step / (greys - 1)) for step in range(greys)]
+        palette = Image.new("P", (1, 1))
+        palette.putpalette([value for colour in (*((step,) * 3 for step in steps), *truth) for value in colour])
+        whole.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= MOST_BYTES:
+            return
+
+
 def main() -> int:
     """Draw the pages and say where they are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -80,7 +96,7 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for view, pictures in found.items():
         path = options.out / f"{view}.png"
-        page(pictures, real.get(view, []), options.columns).save(path, optimize=True)
+        save(page(pictures, real.get(view, []), options.columns), path)
         print(f"{path}: {len(pictures)} pictures")
     return 0
 
