@@ -12,3 +12,10 @@ def gpu_present() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def native_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16. Where it does not, torch emulates it, some sixty times slower."""
+    from torch import cpu
+
+    return bool(cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported())

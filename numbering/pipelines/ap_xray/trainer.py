@@ -1,4 +1,4 @@
-"""ultralytics' trainer with two changes for CPUs: bfloat16 forward passes, and every core.
+"""ultralytics' trainer with two changes for CPUs: forward passes in bfloat16 where they have it, and every core.
 
 Imported only for training, after `network.prepare_ultralytics`.
 """
@@ -16,16 +16,18 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import RANK
 
+from numbering.pipelines.devices import native_bfloat16
+
 vars(torch_utils)["NUM_THREADS"] = os.cpu_count() or 1  # ultralytics leaves one core idle
 
 
 class BfloatModel(DetectionModel):
-    """A `DetectionModel` whose training forward pass runs in bfloat16 on the CPU; the loss stays in float32."""
+    """A `DetectionModel` that trains forward in bfloat16 on a CPU that has it; the loss stays in float32."""
 
     def loss(self, batch: Any, preds: Any = None) -> Any:
         if preds is None:
             image = batch["img"].contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=image.device.type == "cpu"):
+            with torch.autocast("cpu", torch.bfloat16, enabled=image.device.type == "cpu" and native_bfloat16()):
                 preds = _float32(self.forward(image))
         return super().loss(batch, preds)
 

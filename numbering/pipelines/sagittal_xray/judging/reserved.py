@@ -1,8 +1,8 @@
 """Films of simulated patients that never train, to calibrate and to judge with: seeds and shapes of ``splits.json``.
 
 ``python -m numbering.pipelines.sagittal_xray.judging.reserved --out DIR --split test --patients 100 --anatomy normal``
-writes the layout of `simulate`, two films a patient, as departments take them and not beyond. A run that was broken off goes
-on where it was; the same arguments write the same films.
+writes the layout of `simulate`, two films a patient, as departments take them and not beyond. A run that was broken off
+goes on where it was; the same arguments write the same films.
 """
 
 from __future__ import annotations

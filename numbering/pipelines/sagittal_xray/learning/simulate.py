@@ -1,9 +1,9 @@
 """Lateral films to train with, straight from the simulator: small pictures, each with the truth beside it.
 
 ``python -m numbering.pipelines.sagittal_xray.learning.simulate --out DIR --films 1200 --first-seed 1`` writes
-``images/*.png`` and one JSON a film: ``levels`` and ``spacing_mm`` as every labelled film has them, and of simulated ones ``vertebrae``
-(all of them, also those out of view, with ordinals and ribs), ``s1``, and who was simulated. A run that was broken off
-goes on where it was; the same arguments write the same films.
+``images/*.png`` and one JSON a film: ``levels`` and ``spacing_mm`` as every labelled film has them, and of simulated
+ones ``vertebrae`` (all of them, also those out of view, with ordinals and ribs), ``s1``, and who was simulated. A run
+that was broken off goes on where it was; the same arguments write the same films.
 """
 
 from __future__ import annotations
