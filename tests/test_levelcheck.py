@@ -155,6 +155,18 @@ def test_a_disc_between_bodies_that_overlap_or_lie_far_apart_is_nowhere() -> Non
         assert [one.structure.name for one in regions([upper, moved])] == ["L4", "L5"]
 
 
+def test_of_a_sacrum_known_by_its_endplate_the_disc_above_has_a_region_and_its_body_has_none() -> None:
+    """S1 of a lateral film: a box about its tilted endplate would cover a part of the disc and of L5."""
+    l5, s1 = (one for one in spines.structures() if one.name in ("L5", "S1"))
+    assert s1.corners is not None
+    sacrum = s1.model_copy(update={"corners": None, "endplate": (s1.corners[0], s1.corners[1])})
+    found = {one.structure.name: one for one in regions([l5, sacrum])}
+    whole = {one.structure.name: one for one in regions([l5, s1])}
+    assert list(found) == ["L5", "L5-S1"]
+    assert found["L5-S1"].outline == whole["L5-S1"].outline
+    assert found["L5-S1"].structure.endplate is None
+
+
 def test_a_disc_of_two_kinds_of_presumption_rests_on_none() -> None:
     upper, lower = spines.structures(seen=("L4", "L5"))
     upper = upper.model_copy(update={"basis": spines.basis(BasisKind.LAST_RIB)})

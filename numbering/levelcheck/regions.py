@@ -76,6 +76,8 @@ def in_order(structures: Iterable[Structure]) -> bool:
 
 
 def _vertebra(one: Structure, vertebrae: Iterable[Structure]) -> Region | None:
+    if one.endplate:
+        return None  # where it begins is known, and not where it ends
     corners = _corners(one)
     if corners:
         return Region(one, _height(corners), corners) if _convex(corners) else None
@@ -85,14 +87,14 @@ def _vertebra(one: Structure, vertebrae: Iterable[Structure]) -> Region | None:
 def _disc(one: Structure, vertebrae: Mapping[Level, Structure]) -> Region | None:
     upper, lower = (vertebrae.get(level) for level in one.levels)
     above, below = upper and _corners(upper), lower and _corners(lower)
-    own = _corners(one)
+    own, top = _corners(one), (lower and lower.endplate) or below
     if own:
         beside = [_height(corners) for corners in (above, below) if corners]
         return Region(one, min(beside, default=_height(own)), own) if _convex(own) else None
-    if not above or not below:
+    if not above or not top:
         return _circle(one, vertebrae.values())
-    outline = (above[3], above[2], below[1], below[0])
-    height = min(_height(above), _height(below))
+    outline = (above[3], above[2], top[1], top[0])
+    height = min(_height(body) for body in (above, below) if body)
     fits = _height(outline) <= DISC_TALLEST * height and _convex(outline) and _same_turn(outline, above)
     return Region(one, height, outline) if fits else None
 
@@ -118,6 +120,7 @@ def _implied(upper: Structure, lower: Structure) -> Structure:
         "alternative": _other_disc(upper.alternative, lower.alternative),
         "box": None,
         "corners": None,
+        "endplate": None,
         "centre_mm": None,
         "carried_from": upper.carried_from or lower.carried_from,
     }

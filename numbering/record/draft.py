@@ -15,7 +15,7 @@ from numbering.geometry import corners_of
 from numbering.record.basis import basis_of, runs, weakness
 from numbering.record.filed import Filed
 from numbering.record.model import Basis, BasisKind, OtherName, Place, Structure, levels_of
-from numbering.result import Box, Findings, NumberedDisc, NumberingBasis, Point, Vertebra
+from numbering.result import Box, Findings, Line, NumberedDisc, NumberingBasis, Point, Vertebra
 
 Corners = tuple[Point, Point, Point, Point]
 DISCS = frozenset((disc.upper, disc.lower) for variant in VARIANTS for disc in variant.discs())
@@ -37,6 +37,7 @@ class Named:
     place: Place | None = None
     box: Box | None = None
     corners: Corners | None = None
+    endplate: Line | None = None
     centre_mm: tuple[float, float, float] | None = None
     alternative: OtherName | None = None
     carried_from: str | None = None
@@ -68,6 +69,7 @@ class Named:
             alternative=self.alternative,
             box=self.box,
             corners=self.corners,
+            endplate=self.endplate,
             centre_mm=self.centre_mm,
             carried_from=self.carried_from,
         )
@@ -194,8 +196,9 @@ def _vertebra(findings: Findings, index: int) -> Named:
         sop_instance_uid=vertebra.sop_instance_uid,
         frame=vertebra.frame,
         place=Place(sop_instance_uid=vertebra.sop_instance_uid, frame=vertebra.frame, x=x, y=y),
-        box=vertebra.box,
+        box=None if vertebra.endplate else vertebra.box,  # a box about an endplate covers what lies above and below it
         corners=vertebra.corners,
+        endplate=vertebra.endplate,
         centre_mm=vertebra.centre_mm,
         alternative=_alternative(findings, index, vertebra),
     )

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from numbering.anatomy import Disc, Level, Variant
-from numbering.result import Box, Frozen, Point, Probability, Status
+from numbering.result import Box, Frozen, Line, Point, Probability, Status
 from numbering.study import View
 
 
@@ -79,7 +79,8 @@ def levels_of(name: str) -> tuple[Level, ...]:
 class Structure(Frozen):
     """A named vertebra or disc on one image. ``place`` is its centre there.
 
-    ``box`` and ``corners`` are its extent on that image where known (corners as in CONVENTIONS, "Coordinates").
+    ``box`` and ``corners`` are its extent on that image where known (corners as in CONVENTIONS, "Coordinates"); of the
+    sacrum on a lateral film only S1's upper ``endplate`` is, which says nothing of how far S1 reaches.
     ``carried_from`` is the series that the name came from, by geometry or by its count; None for the result's own name.
     """
 
@@ -90,6 +91,7 @@ class Structure(Frozen):
     alternative: OtherName | None = None
     box: Box | None = None
     corners: tuple[Point, Point, Point, Point] | None = None
+    endplate: Line | None = None
     centre_mm: tuple[float, float, float] | None = None
     carried_from: str | None = None
 
