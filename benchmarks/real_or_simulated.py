@@ -32,6 +32,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
 from scipy.io import loadmat
 from scipy.ndimage import map_coordinates
 from torch import nn
@@ -115,15 +116,24 @@ def _upright(ds: Dataset) -> NDArray[np.generic]:
 
 def axial(folder: Path) -> Iterator[Patch]:
     """Every third axial CT slice of a folder, about the bone of its spine, which real and simulated give alike."""
-    for number, path in enumerate(sorted(folder.rglob("*.dcm"))):
-        ds = dcmread(path)
-        if ds.get("Modality") != "CT" or "AXIAL" not in ds.get("ImageType", []) or number % 3:
+    for number, ds in enumerate(_axial_slices(folder)):
+        if number % 3:
             continue
         hu = ds.pixel_array * float(ds.get("RescaleSlope", 1)) + float(ds.get("RescaleIntercept", 0))
         centre = spine_of(hu)
         if centre:
             side = AXIAL_MM / float(ds.PixelSpacing[0])
             yield patch(np.clip(hu, -250, 500), centre, (side, side), f"{folder.name} {ds.PatientID}")
+
+
+def _axial_slices(folder: Path) -> Iterator[Dataset]:
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        try:
+            ds = dcmread(path)
+        except InvalidDicomError:
+            continue
+        if ds.get("Modality") == "CT" and "AXIAL" in ds.get("ImageType", []):
+            yield ds
 
 
 def spine_of(hu: NDArray[np.generic]) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@
 
 Writes one PNG a view (``ap-lumbar.png``, ``ct.png``, ``mr-sagittal-T2.png``, …). With ``--real`` real images alternate
 with simulated ones, small and without names: where the pages go, no real image may be made public.
-Pages have as few greys as keep each below 700 KB.
+Pages have as few greys as keep each below 450 KB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numbering.phantom.preview import BOX, CORNERS, LOWEST, sheet
 
 CELL = (240, 320)
 """Largest width and height of one picture."""
-MOST_BYTES = 700_000
+MOST_BYTES = 450_000
 GREYS = (64, 40, 28, 20, 14, 10)
 """How many a sheet may have: the most that stay within `MOST_BYTES`."""
 
@@ -38,14 +38,19 @@ def views(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def cell(path: Path, caption: str) -> Image.Image:
-    """One picture of the sheet, its caption below."""
+def shrunk(path: Path) -> Image.Image:
+    """One picture of the sheet."""
     with Image.open(path) as image:
         small = image.convert("RGB")
     small.thumbnail(CELL, Image.Resampling.LANCZOS)
-    whole = Image.new("RGB", (CELL[0] + 4, CELL[1] + 18))
-    whole.paste(small, ((CELL[0] - small.width) // 2 + 2, (CELL[1] - small.height) // 2 + 2))
-    ImageDraw.Draw(whole).text((4, CELL[1] + 4), caption, fill=(200, 200, 200))
+    return small
+
+
+def cell(picture: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
+    """The picture in a cell that leaves ``size`` to pictures, its caption below."""
+    whole = Image.new("RGB", (size[0] + 4, size[1] + 18))
+    whole.paste(picture, ((size[0] - picture.width) // 2 + 2, (size[1] - picture.height) // 2 + 2))
+    ImageDraw.Draw(whole).text((4, size[1] + 4), caption, fill=(200, 200, 200))
     return whole
 
 
@@ -62,10 +67,11 @@ def real_images(option: str) -> tuple[str, list[Path]]:
 
 def page(pictures: Sequence[Path], real: Sequence[Path], columns: int) -> Image.Image:
     """A sheet; real images between the simulated ones."""
-    simulated = [cell(path, patient_of(path)) for path in pictures]
-    others = [cell(path, "real") for path in real[: len(simulated)]]
-    mixed = list(chain.from_iterable(zip(simulated, others, strict=False))) if others else simulated
-    return sheet(mixed, columns)
+    captioned = [(shrunk(path), patient_of(path)) for path in pictures]
+    others = [(shrunk(path), "real") for path in real[: len(captioned)]]
+    mixed = list(chain.from_iterable(zip(captioned, others, strict=False))) if others else captioned
+    size = max(one.width for one, _ in mixed), max(one.height for one, _ in mixed)
+    return sheet([cell(one, caption, size) for one, caption in mixed], columns)
 
 
 def save(whole: Image.Image, path: Path) -> None:

@@ -35,6 +35,7 @@ from numbering.phantom.imaging.film.position import View as FilmView
 from numbering.phantom.imaging.mr.acquire import acquire as acquire_mr
 from numbering.phantom.imaging.mr.protocol import Weighting
 from numbering.phantom.imaging.mr.protocol import sample as sample_mr
+from numbering.phantom.pose import Array, Skeleton
 from numbering.phantom.produce.films import film_series
 from numbering.phantom.produce.stage import Stage, stage
 from numbering.phantom.scene.grid import Bounds
@@ -72,7 +73,8 @@ def ct(study: Kept) -> Image.Image:
     """A slice through L3 as the scanner gives it; beside it the spine's sagittal plane, painted without a scanner."""
     skeleton, seed = study.skeleton, int(study.rng(1).integers(1 << 31))
     drawn = sample_protocol(study.rng(0), "lumbar")
-    ends, extent, middle = [skeleton.height(19), skeleton.height(25)], EXTENTS["lumbar"], skeleton.height(22)
+    ends, extent = [skeleton.height(19), skeleton.height(25)], EXTENTS["lumbar"]
+    middle = float(third_lumbar(skeleton)[2])
     protocol = replace(
         drawn,
         shift_mm=(middle + 3 - ends[0] - extent.above_mm, middle - 3 - ends[1] + extent.below_mm),
@@ -89,10 +91,15 @@ def ct(study: Kept) -> Image.Image:
     return preview.beside([sagittal_ct(study, seed, drawn.phase), axial.image])
 
 
+def third_lumbar(skeleton: Skeleton) -> Array:
+    """The middle of L3, which every variant has."""
+    return next(placed.frame.centre for placed in skeleton.vertebrae if str(placed.vertebra.level) == "L3")
+
+
 def sagittal_ct(study: Kept, seed: int, phase: Phase) -> Image.Image:
     """The plane through the middle of L3, 1 mm pixels, bodies' corners and names on it."""
     skeleton = study.skeleton
-    x, y, _ = skeleton.at(22.0)
+    x, y, _ = third_lumbar(skeleton)
     low, high = np.array([x - 0.5, y - 70, -70]), np.array([x + 0.5, y + 95, skeleton.height(18)])
     grid = Grid.upright(np.array([low, high]), 1.0)
     hu, _ = training_ct(skeleton, study.structures(), grid, seed, phase=phase, noise_hu=25.0)
@@ -172,7 +179,7 @@ def main() -> int:
     parser.add_argument("patients", type=Path)
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--film-pixels", type=int, default=400)
+    parser.add_argument("--film-pixels", type=int, default=320)
     parser.add_argument("--views", default=",".join(VIEWS))
     options = parser.parse_args()
     for index in range(options.count):
