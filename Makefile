@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-lock
 PYTEST_ARGS ?=
+# Files of tests are dealt to as many processes as there are cores, at most eight.
+PYTEST_SHARED := -n logical --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
 # Benchmarks that end within minutes.
@@ -31,7 +33,7 @@ system-packages:
 	@tools/system_packages.sh
 
 test: install system-packages ## All tests; none is skipped
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_SHARED) $(PYTEST_ARGS)
 
 lint: install ## Style, types, and generated documents that are current
 	$(BIN)/ruff check .

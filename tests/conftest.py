@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.earlier import EarlierArchive
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores
 
 PASSED_OVER = ("skipped", "xfailed", "xpassed")
 
@@ -35,6 +37,14 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EarlierArchive
 
     with archive_with_earlier_studies(tmp_path_factory.mktemp("earlier")) as running:
         yield running
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What collects the workers' warnings imports their classes: of training libraries too, which need torchvision."""
+    if getattr(config.option, "numprocesses", None):
+        from numbering.pipelines.cpu_torchvision import prepare_torchvision
+
+        prepare_torchvision()
 
 
 @pytest.hookimpl(trylast=True)
