@@ -45,6 +45,7 @@ def test_a_numbered_film_is_printed_as_the_interface_says():
             "frame": None,
             "box": [301.25, 702.5, 398.125, 771.0625],
             "corners": None,
+            "endplate": None,
             "centre_mm": None,
         }
     ]

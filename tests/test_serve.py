@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from numbering.jobs import redis as embedded
 from numbering.jobs.app import Bell, celery_app
 from numbering.jobs.redis import LONGEST_SOCKET_PATH, NoRedis, redis_binary, redis_command, redis_url, socket_path
 from numbering.jobs.serve import AlreadyServing, Room, _only_one, environment_of, serve
+from numbering.jobs.store import connect, upgrade
 from numbering.jobs.supervisor import LONGEST_PAUSE_SECONDS, READY_FD, ROOM, tell_ready
 from numbering.settings import Settings
 from tests.node import ROOT, wait_for
@@ -206,6 +207,38 @@ def test_a_room_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     room.process.terminate()
     room.stop(time.monotonic() + 0.2)
     assert room.process.returncode == -signal.SIGKILL
+
+
+def test_studies_that_cannot_be_filed_hold_up_no_assembling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from numbering.jobs import assemble, completion, rooms, sweeper
+    from numbering.jobs.record import identities
+
+    calls: list[str] = []
+    stopping = threading.Event()
+
+    def called(name: str) -> Callable[..., int]:
+        def call(*_: object) -> int:
+            calls.append(name)
+            if name == "file" and calls.count("file") == 3:
+                stopping.set()
+            if name == "file":
+                raise OSError("the disk is gone")
+            return 0
+
+        return call
+
+    monkeypatch.setattr(assemble, "take_arrivals", called("take"))
+    monkeypatch.setattr(assemble, "take_announcements", called("announced"))
+    monkeypatch.setattr(completion, "complete_series", called("complete"))
+    monkeypatch.setattr(sweeper, "sweep", called("sweep"))
+    monkeypatch.setattr(identities, "file_known_studies", called("file"))
+    monkeypatch.setattr(rooms, "OUTAGE_SECONDS", 0.01)
+    settings = Settings(data=tmp_path, sweep_seconds=0.01)
+    engine = connect(settings.sqlalchemy_url)
+    upgrade(engine)
+    engine.dispose()
+    rooms.assemble_forever(settings, stopping)
+    assert calls.count("take") == calls.count("complete") == calls.count("file") == 3
 
 
 def test_assembling_goes_on_after_the_database_was_out_of_reach(

@@ -71,8 +71,6 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
     down = filed = False
     while not stopping.wait(min(ASSEMBLE_SECONDS, settings.sweep_seconds)):
         try:
-            if not filed:
-                filed = file_known_studies(node) >= 0
             take_arrivals(node)
             take_announcements(node)
             if complete_series(node):
@@ -82,6 +80,8 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
                 retention.clean()
                 notices.keep()
                 swept = time.monotonic()
+            if not filed:  # last, so that a study which cannot be filed holds up nothing
+                filed = file_known_studies(node) >= 0
             down = False
         except Exception as error:  # noqa: BLE001 - database or disk are out of reach: nothing is lost, ask again
             if not down:
