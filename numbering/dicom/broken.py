@@ -16,7 +16,7 @@ BROKEN_DICOM: tuple[type[Exception], ...] = (
     InvalidDicomError,
     LookupError,
     MemoryError,
-    NotImplementedError,
+    NotImplementedError,  # pydicom's for a value representation that is none
     OSError,  # also for an item that ends too early, in memory
     RuntimeError,
     StopIteration,  # encapsulated pixel data with fewer frames than it promises

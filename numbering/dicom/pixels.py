@@ -17,6 +17,7 @@ from pydicom.uid import RLELossless
 from numbering.dicom.broken import BROKEN_DICOM
 from numbering.dicom.codestream import FrameSize, frame_size
 from numbering.dicom.part10 import parse
+from numbering.dicom.spacing import two_lengths
 from numbering.errors import QuarantinedInput, ReasonCode
 from numbering.study import Image, Radiograph, Series
 
@@ -201,17 +202,8 @@ def _finite(picture: NDArray[Any]) -> NDArray[np.float32]:
 
 def _spacing(ds: Dataset) -> tuple[tuple[float, float] | None, bool]:
     """Spacing (row, column) in mm and whether it holds at the patient (PS3.3 10.7.1.3)."""
-    pixel, imager = _pair(ds, "PixelSpacing"), _pair(ds, "ImagerPixelSpacing")
+    pixel, imager = two_lengths(ds, "PixelSpacing"), two_lengths(ds, "ImagerPixelSpacing")
     if pixel is not None:
         calibrated = bool(_value(ds, "PixelSpacingCalibrationType")) or (imager is not None and imager != pixel)
         return pixel, calibrated
-    return imager or _pair(ds, "NominalScannedPixelSpacing"), False
-
-
-def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
-    try:
-        row, column = (float(value) for value in ds.get(keyword) or ())
-    except BROKEN_DICOM:
-        return None
-    positive = math.isfinite(row) and math.isfinite(column) and row > 0 and column > 0
-    return (row, column) if positive else None
+    return imager or two_lengths(ds, "NominalScannedPixelSpacing"), False

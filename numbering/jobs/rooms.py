@@ -81,7 +81,8 @@ def _assemble(settings: Settings, stopping: threading.Event) -> None:
                 notices.keep()
                 swept = time.monotonic()
             if not filed:  # last, so that a study which cannot be filed holds up nothing
-                filed = file_known_studies(node) >= 0
+                file_known_studies(node)
+                filed = True
             down = False
         except Exception as error:  # noqa: BLE001 - database or disk are out of reach: nothing is lost, ask again
             if not down:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from numbering.errors import ReasonCode, TryAgainLater
 
 FOLDER = Path(__file__).parent
 REGISTRY = FOLDER / "registry.json"
+LICENCE = "AGPL-3.0-or-later"
+"""Of the weights that this project trains."""
 
 
 class WeightsFile(BaseModel):
@@ -29,6 +32,16 @@ class WeightsFile(BaseModel):
     sha256: str
     licence: str
     trained_on: str
+
+    @classmethod
+    def of(cls, path: Path, trained_on: str) -> WeightsFile:
+        """A file of ours in the registry's folder."""
+        return cls(file=path.name, sha256=sha256_of(path), licence=LICENCE, trained_on=trained_on)
+
+    @classmethod
+    def elsewhere(cls, path: Path, trained_on: str = "") -> WeightsFile:
+        """A file of ours that is not installed."""
+        return cls(file=str(path.resolve()), sha256=sha256_of(path), licence=LICENCE, trained_on=trained_on)
 
 
 class Entry(BaseModel):
@@ -96,6 +109,14 @@ def registry() -> dict[str, Entry]:
             f"{REGISTRY}: not found, expected the list of models; install the package again",
         )
     return {name: Entry(name=name, **entry) for name, entry in json.loads(REGISTRY.read_text()).items()}
+
+
+def shelve(weights: Path, name: str) -> Path:
+    """Copy a model's safetensors file to the registry's folder, under the model's name; where it is then."""
+    kept = FOLDER / f"{name}.safetensors"
+    if weights.resolve() != kept.resolve():
+        shutil.copyfile(weights, kept)
+    return kept
 
 
 def save_entry(entry: Entry) -> None:

@@ -15,7 +15,7 @@ from numbering.dicom import MANUFACTURER
 from numbering.dicom.objects import content
 from numbering.dicom.objects.content import CONTAINS, HAS_ACQ_CONTEXT, HAS_CONCEPT_MOD, HAS_OBS_CONTEXT
 from numbering.dicom.objects.references import Sources, image_of
-from numbering.dicom.objects.spacing import pixel_spacing
+from numbering.dicom.spacing import pixel_spacing
 from numbering.result import NumberingResult
 from numbering.uids import derived_uid
 

@@ -12,7 +12,7 @@ from numbering.dicom.objects.graphics import ANGLES, IMAGE_OVERLAYS, NAMES, OUTL
 from numbering.dicom.objects.grey_levels import copy_modality_lut, copy_shutter, copy_voi_lut, lut_shape
 from numbering.dicom.objects.header import begin, local_time, notice, settle_character_set, standing
 from numbering.dicom.objects.references import reference
-from numbering.dicom.objects.spacing import pixel_spacing
+from numbering.dicom.spacing import pixel_spacing
 from numbering.marks import angles_on, marks_on
 from numbering.result import NumberingResult, SourceImage
 

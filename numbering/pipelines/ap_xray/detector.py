@@ -5,7 +5,6 @@ A detector takes a grey region of a film and gives scored boxes in stored-image 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbering.geometry import intersection_over_union
+from numbering.pipelines import openvino_ir
 from numbering.pipelines.devices import gpu_present
 from numbering.pipelines.films import letterbox
 from numbering.weights import Entry
@@ -50,20 +50,11 @@ class Network(Protocol):
 
 
 class OpenVinoNetwork:
-    """The IR on a CPU, in a stated precision; it never calls home."""
+    """The IR on a CPU, in a stated precision."""
 
     def __init__(self, entry: Entry, threads: int = 0, precision: str = "f32") -> None:
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import: no telemetry
-        import openvino
-
-        description, weights = entry.intermediate(DETECTOR)
-        core = openvino.Core()
-        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = threads
-        model = core.read_model(entry.path(description), entry.path(weights))
-        self._model = core.compile_model(model, "CPU", options)
-        self.runtime = f"OpenVINO {openvino.__version__.split('-')[0]} CPU {precision}"
+        self._model, self.runtime = openvino_ir.compiled(entry, DETECTOR, threads, precision)
+        _, weights = entry.intermediate(DETECTOR)
         self.weights_file, self.weights_sha256 = weights.file, weights.sha256
 
     def run(self, canvas: Array) -> tuple[Array, Array]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
+
+from numbering.pipelines import openvino_ir
 
 
 def save_safetensors(model: Any, path: Path, metadata: dict[str, str]) -> Path:
@@ -23,15 +24,9 @@ def save_safetensors(model: Any, path: Path, metadata: dict[str, str]) -> Path:
 
 def export_openvino(weights: Path, architecture: str, classes: int, out: Path) -> tuple[Path, Path]:
     """Convert a safetensors file to an IR (``out`` with ``.xml`` and ``.bin``) for canvases of any size; both paths."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
     import torch
 
     from numbering.pipelines.ap_xray.detector import load_network
 
     model = load_network(architecture, classes, weights)
-    converted = openvino.convert_model(model, example_input=torch.zeros(1, 3, 128, 96))
-    converted.reshape([1, 3, -1, -1])
-    xml = out.with_suffix(".xml")
-    openvino.save_model(converted, xml, compress_to_fp16=True)
-    return xml, xml.with_suffix(".bin")
+    return openvino_ir.write(model, torch.zeros(1, 3, 128, 96), (1, 3, -1, -1), out.with_suffix(".xml"))

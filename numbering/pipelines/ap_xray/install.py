@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from numbering import weights as shelf
 from numbering.pipelines.ap_xray.card import CARD
 from numbering.pipelines.ap_xray.detector import DETECTOR
-from numbering.weights import Entry, WeightsFile, registry, save_entry, sha256_of
+from numbering.weights import Entry, WeightsFile, registry, save_entry, shelve
 
-LICENCE = "AGPL-3.0-or-later"
 INTENDED_USE = (
     "Research: marks the lowest lumbar-type vertebra on frontal radiographs of the whole spine or the lumbar spine of "
     "adolescents and adults. Not a medical device; every result is to be verified by a radiologist."
@@ -41,14 +38,9 @@ def install(
 
     meta = _metadata(weights)
     classes = tuple(meta["classes"].split(","))
-    kept = shelf.FOLDER / f"{CARD.weights}.safetensors"
-    if weights.resolve() != kept.resolve():
-        shutil.copyfile(weights, kept)
+    kept = shelve(weights, CARD.weights)
     xml, binary = export_openvino(kept, meta["architecture"], len(classes), kept)
-    torch_file, xml_file, binary_file = (
-        WeightsFile(file=path.name, sha256=sha256_of(path), licence=LICENCE, trained_on=trained_on)
-        for path in (kept, xml, binary)
-    )
+    torch_file, xml_file, binary_file = (WeightsFile.of(path, trained_on) for path in (kept, xml, binary))
     entry = Entry(
         name=CARD.weights,
         version=CARD.version,
@@ -76,12 +68,11 @@ def candidate_entry(weights: Path) -> Entry:
     """An entry for weights that are not installed: judged by torch's file with the installed operating point."""
     meta = _metadata(weights)
     installed = registry()[CARD.weights]
-    file = WeightsFile(file=str(weights.resolve()), sha256=sha256_of(weights), licence=LICENCE, trained_on="")
     return installed.model_copy(
         update={
             "architecture": meta["architecture"],
             "classes": tuple(meta["classes"].split(",")),
-            "torch": file,
+            "torch": WeightsFile.elsewhere(weights),
             "openvino": None,
         }
     )

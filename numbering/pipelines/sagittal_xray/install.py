@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from numbering import weights as shelf
 from numbering.pipelines.commands import Progress, silent
 from numbering.pipelines.sagittal_xray.card import CARD
 from numbering.pipelines.sagittal_xray.levels import LEVELS24
 from numbering.pipelines.sagittal_xray.model.export import export_openvino, stored_size
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.sizes import Size
-from numbering.weights import Entry, WeightsFile, registry, save_entry, sha256_of
+from numbering.weights import Entry, WeightsFile, registry, save_entry, shelve
 
-LICENCE = "AGPL-3.0-or-later"
 INTENDED_USE = (
     "Research: names vertebrae and measures lordosis and sacral slope on lateral radiographs of the lumbar or the "
     "whole spine of adults. Not a medical device; every result is to be verified by a radiologist."
@@ -41,14 +38,12 @@ def install(weights: Path, data: Path, *, trained_on: str, command: str, progres
         raise ValueError(
             f"{data}: no validation films; expected simulated ones of reserved seeds (reserved --split val)"
         )
-    kept = shelf.FOLDER / f"{CARD.weights}.safetensors"
-    if weights.resolve() != kept.resolve():
-        shutil.copyfile(weights, kept)
+    kept = shelve(weights, CARD.weights)
     converted = {
-        name: (_file(xml, trained_on), _file(binary, trained_on))
+        name: (WeightsFile.of(xml, trained_on), WeightsFile.of(binary, trained_on))
         for name, (xml, binary) in export_openvino(kept, kept.with_suffix("")).items()
     }
-    entry = _entry(size, _file(kept, trained_on), converted, trained_on, command)
+    entry = _entry(size, WeightsFile.of(kept, trained_on), converted, trained_on, command)
     done = iter(range(1, len(films) + 1))
     point = fit(
         SagittalXray("cpu", entry=entry), films, lambda case: progress(case.field_of_view, next(done), len(films))
@@ -60,7 +55,7 @@ def install(weights: Path, data: Path, *, trained_on: str, command: str, progres
 
 def candidate_entry(weights: Path) -> Entry:
     """An entry for weights that are not installed: run by torch, with the installed operating point if any."""
-    entry = _entry(stored_size(weights), _file(weights.resolve(), "", str(weights.resolve())), None, "", "")
+    entry = _entry(stored_size(weights), WeightsFile.elsewhere(weights), None, "", "")
     installed = registry().get(CARD.weights)
     return entry.model_copy(update={"operating_point": installed.operating_point}) if installed else entry
 
@@ -86,7 +81,3 @@ def _entry(
         operating_point=asdict(OperatingPoint()),
         figures={},
     )
-
-
-def _file(path: Path, trained_on: str, name: str | None = None) -> WeightsFile:
-    return WeightsFile(file=name or path.name, sha256=sha256_of(path), licence=LICENCE, trained_on=trained_on)

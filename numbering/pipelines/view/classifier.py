@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from numbering.pipelines import openvino_ir
 from numbering.pipelines.view.kinds import KINDS, Kind, picture
 from numbering.result import ModelIdentity
 from numbering.study import Radiograph
@@ -102,16 +102,8 @@ def agreed(looks: Sequence[Seen]) -> Kind | None:
 
 class _OpenVino:
     def __init__(self, entry: Entry, threads: int) -> None:
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import: no telemetry
-        import openvino
-
-        description, weights = entry.intermediate(NAME)
-        options: dict[str, str | int] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = threads
-        core = openvino.Core()
-        self._model = core.compile_model(core.read_model(entry.path(description), entry.path(weights)), "CPU", options)
-        self.runtime = f"OpenVINO {openvino.__version__.split('-')[0]} CPU f32"
+        self._model, self.runtime = openvino_ir.compiled(entry, NAME, threads)
+        _, weights = entry.intermediate(NAME)
         self.file, self.sha256 = weights.file, weights.sha256
 
     def logits(self, pictures: Array) -> Array:

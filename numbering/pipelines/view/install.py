@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
-from numbering import weights as shelf
+from numbering.pipelines import openvino_ir
 from numbering.pipelines.commands import Progress, silent
 from numbering.pipelines.view.classifier import NAME, ViewClassifier
 from numbering.pipelines.view.kinds import KINDS, SIDE
-from numbering.weights import Entry, WeightsFile, save_entry, sha256_of
+from numbering.weights import Entry, WeightsFile, save_entry, shelve
 
-LICENCE = "AGPL-3.0-or-later"
 VERSION = "1.0"
 INTENDED_USE = (
     "Research: tells frontal from lateral radiographs of the spine where the header does not, and doubts headers that "
@@ -42,7 +39,7 @@ def entry_for(weights: Path, *, trained_on: str = "", command: str = "") -> Entr
         version=VERSION,
         architecture=meta["architecture"],
         classes=tuple(KINDS),
-        torch=_file(weights.resolve(), trained_on, str(weights.resolve())),
+        torch=WeightsFile.elsewhere(weights, trained_on),
         openvino=None,
         trained_on=trained_on,
         training_command=command,
@@ -58,14 +55,12 @@ def install(weights: Path, data: Path, *, trained_on: str, command: str, progres
     from numbering.pipelines.view.evaluation import calibrate, look_at
 
     entry = entry_for(weights, trained_on=trained_on, command=command)
-    kept = shelf.FOLDER / f"{NAME}.safetensors"
-    if weights.resolve() != kept.resolve():
-        shutil.copyfile(weights, kept)
+    kept = shelve(weights, NAME)
     xml, binary = export_openvino(kept)
     entry = entry.model_copy(
         update={
-            "torch": _file(kept, trained_on, kept.name),
-            "openvino": {NAME: (_file(xml, trained_on, xml.name), _file(binary, trained_on, binary.name))},
+            "torch": WeightsFile.of(kept, trained_on),
+            "openvino": {NAME: (WeightsFile.of(xml, trained_on), WeightsFile.of(binary, trained_on))},
         }
     )
     looked = look_at(ViewClassifier(entry=entry), data, "val", progress)
@@ -76,18 +71,9 @@ def install(weights: Path, data: Path, *, trained_on: str, command: str, progres
 
 def export_openvino(weights: Path) -> tuple[Path, Path]:
     """Convert a safetensors file to an IR beside it, in half precision; both paths."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
     import torch
 
     from numbering.pipelines.view.network import load
 
-    converted = openvino.convert_model(load(weights), example_input=torch.zeros(1, 1, SIDE, SIDE))
-    converted.reshape([-1, 1, SIDE, SIDE])
-    xml = weights.with_suffix(".xml")
-    openvino.save_model(converted, xml, compress_to_fp16=True)
-    return xml, xml.with_suffix(".bin")
-
-
-def _file(path: Path, trained_on: str, name: str) -> WeightsFile:
-    return WeightsFile(file=name, sha256=sha256_of(path), licence=LICENCE, trained_on=trained_on)
+    example = torch.zeros(1, 1, SIDE, SIDE)
+    return openvino_ir.write(load(weights), example, (-1, 1, SIDE, SIDE), weights.with_suffix(".xml"))

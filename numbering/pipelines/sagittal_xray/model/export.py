@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numbering.pipelines import openvino_ir
 from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 COUNTER = "num_batches_tracked"
 """Counts of training batches serve nothing and are not kept."""
+TRACED = 256
+"""Side of the canvas that a network for any shape is traced with, pixels."""
 
 
 def save_safetensors(networks: Mapping[str, Mapping[str, Any]], path: Path, metadata: dict[str, str]) -> Path:
@@ -71,19 +73,14 @@ def load_networks(path: Path) -> dict[str, nn.Module]:
 
 
 def export_openvino(weights: Path, out: Path) -> dict[str, tuple[Path, Path]]:
-    """Convert each network to an IR beside ``out``: ``<out>-<network>.xml`` and ``.bin``, for canvases of any size."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
+    """Convert each network to an IR beside ``out``: ``<out>-<network>.xml`` and ``.bin``, for squares of a
+    fixed side, or for canvases of any shape."""
     import torch
 
     size, found = stored_size(weights), {}
     for name, network in load_networks(weights).items():
-        side = size.crop if name == "refine" or size.square else 256
-        side = side if name == "refine" or not size.square else size.pixels
-        converted = openvino.convert_model(network, example_input=torch.zeros(1, 1, side, side))
-        fixed = name == "refine" or size.square
-        converted.reshape([-1, 1, side, side] if fixed else [-1, 1, -1, -1])
-        xml = out.with_name(f"{out.stem}-{name}.xml")
-        openvino.save_model(converted, xml, compress_to_fp16=True)
-        found[name] = (xml, xml.with_suffix(".bin"))
+        fixed = size.crop if name == "refine" else size.pixels if size.square else None
+        side = fixed or TRACED
+        example, shape = torch.zeros(1, 1, side, side), (-1, 1, fixed or -1, fixed or -1)
+        found[name] = openvino_ir.write(network, example, shape, out.with_name(f"{out.stem}-{name}.xml"))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbering.errors import ReasonCode, TryAgainLater
+from numbering.pipelines import openvino_ir
 from numbering.pipelines.devices import gpu_present
 from numbering.pipelines.sagittal_xray.levels import CORNERS, LEVELS24
 from numbering.pipelines.sagittal_xray.model.export import load_networks
@@ -111,23 +111,17 @@ def _in_torch(entry: Entry, device: str) -> Networks:
 
 
 def _in_openvino(entry: Entry, threads: int, precision: str = "f32") -> Networks:
-    """The IRs on a CPU, in a stated precision; they never call home."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import: no telemetry
-    import openvino
-
-    core = openvino.Core()
-    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-    if threads:
-        options["INFERENCE_NUM_THREADS"] = threads
+    """The IRs on a CPU, in a stated precision."""
+    runtime = ""
     runs: dict[str, Run] = {}
     sums: dict[str, str] = {}
-    for name, (description, weights) in (entry.openvino or {}).items():
-        compiled = core.compile_model(core.read_model(entry.path(description), entry.path(weights)), "CPU", options)
-        runs[name] = _once(_compiled(compiled))
-        sums |= {file.file: file.sha256 for file in (description, weights)}
+    for name, files in (entry.openvino or {}).items():
+        model, runtime = openvino_ir.compiled(entry, name, threads, precision)
+        runs[name] = _once(_compiled(model))
+        sums |= {file.file: file.sha256 for file in files}
     return LoadedNetworks(
         size=_size(entry),
-        runtime=f"OpenVINO {openvino.__version__.split('-')[0]} CPU {precision}",
+        runtime=runtime,
         weights=sums,
         run=runs,
     )
