@@ -1,0 +1,1 @@
+"""The axial MR pipeline: which disc level a slice is, decided for the whole series at once (seed 002)."""
