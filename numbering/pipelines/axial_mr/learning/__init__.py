@@ -1,0 +1,1 @@
+"""Training of the network: simulated slices, what is learnt from them, and how."""
