@@ -125,7 +125,7 @@ def film(
             created_at=NOON,
         ),
         frame_of_reference_uid=space,
-        images=(FiledImage(sop_instance_uid=image, plane=sagittal() if space else None),),
+        images=(sagittal(uid=image) if space else FiledImage(sop_instance_uid=image),),
     )
 
 
@@ -148,7 +148,7 @@ def bare(uid: str, space: str, planes: Sequence[Plane], study: str = "1.2.1") ->
         series_instance_uid=uid,
         modality="MR",
         view=None,
-        images=tuple(FiledImage(sop_instance_uid=f"{uid}.{n}", plane=plane) for n, plane in enumerate(planes, 1)),
+        images=tuple(plane.model_copy(update={"sop_instance_uid": f"{uid}.{n}"}) for n, plane in enumerate(planes, 1)),
         frame_of_reference_uid=space,
         status=Status.UNSUITABLE,
         reason="no pipeline is installed for it",
@@ -159,9 +159,7 @@ def disc_slices(uid: str, spine: Variant, above: Sequence[int], called: Sequence
     """Axial MR: one slice through the disc below each of ``above``, named by its own pipeline."""
     at = heights(spine)
     centres = [(0.5, 4.0, -(at[one] + at[one + 1]) / 2) for one in above]
-    images = tuple(
-        FiledImage(sop_instance_uid=f"{uid}.{n}", plane=axial(centre[2])) for n, centre in enumerate(centres, 1)
-    )
+    images = tuple(axial(centre[2], uid=f"{uid}.{n}") for n, centre in enumerate(centres, 1))
     discs = tuple(
         NumberedDisc(level=name, probability=0.9, sop_instance_uid=image.sop_instance_uid, centre_mm=centre)
         for name, image, centre in zip(called, images, centres, strict=True)
@@ -175,12 +173,13 @@ def disc_slices(uid: str, spine: Variant, above: Sequence[int], called: Sequence
     return Filed.of(result, frame_of_reference_uid=space, images=images)
 
 
-def sagittal(x: float = 0.0) -> Plane:
+def sagittal(x: float = 0.0, uid: str = "1.2") -> Plane:
     """A sagittal slice: x of the image runs to the back, y to the feet."""
     return Plane(
-        origin_mm=(x, -100.0, 50.0),
-        along_row=(0, 1, 0),
-        along_column=(0, 0, -1),
+        sop_instance_uid=uid,
+        position_mm=(x, -100.0, 50.0),
+        row_direction=(0, 1, 0),
+        column_direction=(0, 0, -1),
         spacing_mm=(1.25, 0.5),
         thickness_mm=4,
         rows=1000,
@@ -188,12 +187,13 @@ def sagittal(x: float = 0.0) -> Plane:
     )
 
 
-def axial(z: float) -> Plane:
+def axial(z: float, uid: str = "1.2") -> Plane:
     """An axial slice at this height."""
     return Plane(
-        origin_mm=(-90.0, -80.0, z),
-        along_row=(1, 0, 0),
-        along_column=(0, 1, 0),
+        sop_instance_uid=uid,
+        position_mm=(-90.0, -80.0, z),
+        row_direction=(1, 0, 0),
+        column_direction=(0, 1, 0),
         spacing_mm=(0.75, 0.75),
         thickness_mm=4,
         rows=256,

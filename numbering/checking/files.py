@@ -15,6 +15,7 @@ from numbering.dicom.read import read_folder
 from numbering.errors import NumberingError
 from numbering.infer import number
 from numbering.pipelines.loaded import Pipelines
+from numbering.plane import Plane
 from numbering.priors.source import Patient
 from numbering.record import Filed, FiledImage, PatientRecord, conclude
 from numbering.result import Origin, Status
@@ -99,7 +100,7 @@ class KnownFiles:
 
 
 def _unanswered(
-    assignment: Assignment, status: Status, why: str, space: str | None, images: tuple[FiledImage, ...]
+    assignment: Assignment, status: Status, why: str, space: str | None, images: tuple[Plane | FiledImage, ...]
 ) -> Filed:
     series = assignment.series
     return Filed(

@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread
 
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.plane import Plane
 from numbering.record.filed import FiledImage
-from numbering.record.plane import Plane
 from numbering.uids import checked_uid
 
 SPATIAL = ("CT", "MR")
@@ -22,10 +22,10 @@ SPATIAL = ("CT", "MR")
 MOST_FRAMES = 5000
 
 
-def planes(paths: Iterable[Path]) -> tuple[str | None, tuple[FiledImage, ...]]:
+def planes(paths: Iterable[Path]) -> tuple[str | None, tuple[Plane | FiledImage, ...]]:
     """The series' frame of reference and its images with their planes; None and () where it has not exactly one."""
     frames_of_reference: set[str] = set()
-    images: list[FiledImage] = []
+    images: list[Plane | FiledImage] = []
     for path in paths:
         try:
             header = dcmread(path, stop_before_pixels=True)
@@ -40,20 +40,20 @@ def planes(paths: Iterable[Path]) -> tuple[str | None, tuple[FiledImage, ...]]:
     return frames_of_reference.pop(), tuple(images)
 
 
-def _images(header: Dataset) -> Iterator[FiledImage]:
+def _images(header: Dataset) -> Iterator[Plane | FiledImage]:
     uid = checked_uid(header.SOPInstanceUID, "SOP Instance UID")
     frames = header.get("PerFrameFunctionalGroupsSequence")
     if not frames:
-        yield FiledImage(sop_instance_uid=uid, plane=_plane(header, [header]))
+        yield _plane(header, uid, None, [header]) or FiledImage(sop_instance_uid=uid)
         return
     shared = [*header.get("SharedFunctionalGroupsSequence", [])]
     for number, frame in enumerate(frames[:MOST_FRAMES], 1):
         macros = [element.value for group in (frame, *shared) for element in group if element.VR == "SQ"]
         places = [item for macro in macros for item in macro]
-        yield FiledImage(sop_instance_uid=uid, frame=number, plane=_plane(header, places))
+        yield _plane(header, uid, number, places) or FiledImage(sop_instance_uid=uid, frame=number)
 
 
-def _plane(header: Dataset, places: list[Dataset]) -> Plane | None:
+def _plane(header: Dataset, uid: str, frame: int | None, places: list[Dataset]) -> Plane | None:
     """The first place that holds each value; None without all of them."""
 
     def numbers(keyword: str, count: int) -> list[float]:
@@ -71,13 +71,15 @@ def _plane(header: Dataset, places: list[Dataset]) -> Plane | None:
         )
         thick = any("SliceThickness" in place and place.SliceThickness is not None for place in places)
         return Plane(
-            origin_mm=(origin[0], origin[1], origin[2]),
-            along_row=(along[0], along[1], along[2]),
-            along_column=(along[3], along[4], along[5]),
-            spacing_mm=(spacing[0], spacing[1]),
-            thickness_mm=numbers("SliceThickness", 1)[0] if thick else 0.0,
+            sop_instance_uid=uid,
+            frame=frame,
             rows=int(header.Rows),
             columns=int(header.Columns),
+            position_mm=(origin[0], origin[1], origin[2]),
+            row_direction=(along[0], along[1], along[2]),
+            column_direction=(along[3], along[4], along[5]),
+            spacing_mm=(spacing[0], spacing[1]),
+            thickness_mm=numbers("SliceThickness", 1)[0] if thick else 0.0,
         )
     except BROKEN_DICOM:
         return None

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from numbering.plane import Mm, Plane
 from numbering.record.draft import Chain, Draft, Named, in_order
-from numbering.record.filed import FiledImage
 from numbering.record.model import Place
-from numbering.record.plane import Mm, Plane
 from numbering.record.space import Part, apart, in_space, spacing, with_discs
 
 ACROSS_MM = 8.0
@@ -31,12 +30,12 @@ def carry(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
     return tuple(_onto(draft, [source for source in sources if _same_space(source[0], draft)]) for draft in drafts)
 
 
-def _bare(draft: Draft) -> Iterator[tuple[FiledImage, Plane]]:
+def _bare(draft: Draft) -> Iterator[Plane]:
     """Images in space on which nothing is named."""
     named = {(one.sop_instance_uid, one.frame) for chain in draft.chains for one in chain.members}
     for image in draft.filed.images:
-        if image.plane is not None and (image.sop_instance_uid, image.frame) not in named:
-            yield image, image.plane
+        if isinstance(image, Plane) and (image.sop_instance_uid, image.frame) not in named:
+            yield image
 
 
 def _same_space(part: Part, draft: Draft) -> bool:
@@ -66,23 +65,23 @@ def _extents(chain: Chain) -> list[_Extent]:
 
 def _onto(draft: Draft, sources: Sequence[tuple[Part, Sequence[_Extent]]]) -> Draft:
     added = []
-    for image, plane in _bare(draft):
+    for plane in _bare(draft):
         for source, extents in sources:
-            shown = tuple(_shown(extents, image, plane, source.draft.series))
+            shown = tuple(_shown(extents, plane, source.draft.series))
             if shown:
                 added.append(Chain(shown))
                 break
     return replace(draft, chains=(*draft.chains, *added))
 
 
-def _shown(extents: Sequence[_Extent], image: FiledImage, plane: Plane, series: str) -> Iterator[Named]:
+def _shown(extents: Sequence[_Extent], plane: Plane, series: str) -> Iterator[Named]:
     """The structures that this image cuts; across the spine only the nearest one."""
     across: list[tuple[float, Named]] = []
     for extent in extents:
-        x, y, off = plane.seen(extent.centre_mm)
-        if not plane.shows(x, y):
+        xy, off = plane.to_pixel(extent.centre_mm), float(plane.off_mm(extent.centre_mm))
+        if not plane.shows(xy):
             continue
-        here = _projected(extent.named, image, x, y, series)
+        here = _projected(extent.named, plane, float(xy[0]), float(xy[1]), series)
         if abs(float(np.dot(plane.normal, extent.axis))) > np.sqrt(0.5):
             reach = extent.reach_mm + plane.thickness_mm / 2
             if abs(off) <= reach:
@@ -93,7 +92,7 @@ def _shown(extents: Sequence[_Extent], image: FiledImage, plane: Plane, series: 
         yield min(across, key=lambda pair: pair[0])[1]
 
 
-def _projected(one: Named, image: FiledImage, x: float, y: float, series: str) -> Named:
+def _projected(one: Named, image: Plane, x: float, y: float, series: str) -> Named:
     """Its centre alone: how far it reaches on this image is not known."""
     return replace(
         one,

@@ -11,6 +11,7 @@ from datetime import datetime
 from math import dist
 
 from numbering.anatomy import Level
+from numbering.plane import Mm, Plane
 from numbering.record.basis import weakness
 from numbering.record.draft import Chain, Draft, Named, in_order, renamed
 from numbering.record.model import Basis, BasisKind, Contradiction, ContradictionKind, OtherName, Place, levels_of
@@ -210,8 +211,13 @@ def _named(draft: Draft, one: Correction) -> Named:
         frame=where[1],
         place=one.place,
         box=min(boxes, key=_area, default=None),
-        centre_mm=plane.point(*point) if plane else None,
+        centre_mm=_in_space(plane, point) if plane else None,
     )
+
+
+def _in_space(plane: Plane, point: tuple[float, float]) -> Mm:
+    left, back, up = plane.to_mm(point).tolist()
+    return left, back, up
 
 
 def _cause(corrections: Iterable[Correction]) -> str:

@@ -234,7 +234,7 @@ def _disc_place(filed: Filed, disc: NumberedDisc, vertebrae: Sequence[Named]) ->
     where = disc.sop_instance_uid, disc.frame
     plane = filed.plane(*where)
     if disc.centre_mm is not None and plane is not None:
-        x, y, _ = plane.seen(disc.centre_mm)
+        x, y = plane.to_pixel(disc.centre_mm).tolist()
         return Place(sop_instance_uid=where[0], frame=where[1], x=x, y=y)
     about = {one.levels[0]: one.outline for one in vertebrae if (one.sop_instance_uid, one.frame) == where}
     upper, lower = (about.get(level) for level in levels_of(disc.level))

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
-from numbering.record.plane import Plane
+from numbering.plane import Plane
 from numbering.result import Frozen, NumberingResult, Status
 from numbering.study import View
 
 
 class FiledImage(Frozen):
-    """An image of the series, or one frame of it. ``plane`` is None for projections and where the header lacks it."""
+    """An image of the series, or one frame of it, of which no place is known: a projection, or its header lacks it."""
 
     sop_instance_uid: str
     frame: Annotated[int, Field(ge=1)] | None = None
-    plane: Plane | None = None
+
+
+FILED_IMAGES = TypeAdapter(tuple[Plane | FiledImage, ...])
+"""Images of a series to JSON and back."""
 
 
 class Filed(Frozen):
@@ -32,7 +35,7 @@ class Filed(Frozen):
     series_instance_uid: str
     modality: str
     view: View | None = None
-    images: tuple[FiledImage, ...]
+    images: tuple[Plane | FiledImage, ...]
     frame_of_reference_uid: str | None = None
     result: NumberingResult | None = None
     issued: NumberingResult | None = None
@@ -45,7 +48,7 @@ class Filed(Frozen):
         result: NumberingResult,
         *,
         frame_of_reference_uid: str | None = None,
-        images: tuple[FiledImage, ...] = (),
+        images: tuple[Plane | FiledImage, ...] = (),
         issued: NumberingResult | None = None,
     ) -> Self:
         """A numbered or abstained series; ``images`` are only needed where planes are known."""
@@ -84,7 +87,8 @@ class Filed(Frozen):
     def plane(self, sop_instance_uid: str, frame: int | None) -> Plane | None:
         """Where this image or frame lies."""
         where = sop_instance_uid, frame
-        return next((one.plane for one in self.images if (one.sop_instance_uid, one.frame) == where), None)
+        placed = (one for one in self.images if isinstance(one, Plane))
+        return next((one for one in placed if (one.sop_instance_uid, one.frame) == where), None)
 
 
 def standing(filed: Iterable[Filed]) -> list[Filed]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import dist
 
+from numbering.plane import Mm
 from numbering.record.basis import weakness
 from numbering.record.draft import DISCS, Chain, Draft, Named
-from numbering.record.plane import Mm
 
 LEAST_SPACING_MM = 15.0
 """That distance, where only one vertebra is known: about a cervical one's."""

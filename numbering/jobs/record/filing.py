@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,9 @@ from numbering.jobs.parts import LEVEL_CHECK_PART, OBJECT_PARTS
 from numbering.jobs.record.rows import CorrectionRow, GeometryRow, IdentityRow, RecordRow, StudyRow
 from numbering.jobs.states import State
 from numbering.jobs.store import reading
+from numbering.plane import Plane
 from numbering.record import Correction, Filed, FiledImage, PatientRecord, conclude
+from numbering.record.filed import FILED_IMAGES
 from numbering.record.model import Place
 from numbering.result import NumberingResult, RetiredObject, Status
 from numbering.study import View
@@ -161,9 +162,9 @@ def _result(job: Job | None) -> NumberingResult | None:
     return NumberingResult.model_validate_json(job.result) if job is not None and job.result else None
 
 
-def _images(job: Job, place: GeometryRow | None) -> tuple[FiledImage, ...]:
+def _images(job: Job, place: GeometryRow | None) -> tuple[Plane | FiledImage, ...]:
     mine = [image.sop_uid for image in job.images]
-    known = [FiledImage.model_validate(each) for each in json.loads(place.images)] if place else []
+    known = FILED_IMAGES.validate_json(place.images) if place else ()
     placed = [image for image in known if image.sop_instance_uid in mine]
     named = {image.sop_instance_uid for image in placed}
     return (*placed, *(FiledImage(sop_instance_uid=uid) for uid in mine if uid not in named))

@@ -70,7 +70,7 @@ class StudyRow(Base):
 
 
 class GeometryRow(Base):
-    """Where the images of a series lie in space (`FiledImage` as JSON), kept when their files are long removed."""
+    """Where the images of a series lie in space (`FILED_IMAGES` as JSON), kept when their files are long removed."""
 
     __tablename__ = "record_geometry"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numbering.jobs.node import Node
 from numbering.jobs.record.identities import changed, file_study, record_of_study
 from numbering.jobs.record.rows import GeometryRow
 from numbering.jobs.store import writing
+from numbering.record.filed import FILED_IMAGES
 
 
 def file_series(node: Node, study_uid: str, series_uid: str, paths: Sequence[Path]) -> None:
@@ -32,7 +32,7 @@ def file_series(node: Node, study_uid: str, series_uid: str, paths: Sequence[Pat
             row = GeometryRow(study_uid=study_uid, series_uid=series_uid)
             session.add(row)
         row.frame_of_reference_uid = frame_of_reference_uid
-        row.images = json.dumps([image.model_dump(mode="json") for image in images])
+        row.images = FILED_IMAGES.dump_json(images).decode()
 
 
 def note_change(session: Session, study_uid: str) -> None:
