@@ -17,6 +17,7 @@ from numbering.errors import Reason
 from numbering.result import (
     Alternative,
     Frozen,
+    KeyImage,
     Measurement,
     NumberedDisc,
     NumberingBasis,
@@ -77,6 +78,7 @@ class SeriesEntry(Frozen):
     alternative: Alternative | None = None
     anomalies: tuple[str, ...] = ()
     quality: tuple[str, ...] = ()
+    key_images: tuple[KeyImage, ...] = ()
     objects: tuple[WrittenObject, ...] = ()
 
     @model_validator(mode="after")
@@ -85,8 +87,11 @@ class SeriesEntry(Frozen):
             raise ValueError(
                 f"series {self.series_instance_uid} is {self.status}: a reason stands where no numbering does"
             )
-        if self.alternative and len(self.alternative.levels) != len(self.vertebrae):
-            raise ValueError(f"series {self.series_instance_uid}: alternative.levels runs parallel to vertebrae")
+        if self.alternative and len(self.alternative.levels) != len(self.vertebrae or self.discs):
+            raise ValueError(
+                f"series {self.series_instance_uid}: alternative.levels runs parallel to vertebrae, or to discs where "
+                "there are none"
+            )
         return self
 
 
@@ -144,6 +149,7 @@ def series_entry(result: NumberingResult, objects: Iterable[WrittenObject] = ())
         alternative=findings.alternative,
         anomalies=findings.anomalies,
         quality=findings.quality,
+        key_images=findings.key_images,
         objects=tuple(objects),
     )
 

@@ -10,10 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from numbering.anatomy import Disc, Level
 from numbering.errors import ReasonCode
+from numbering.frozen import Frozen as Frozen
+from numbering.packed import HeatMap, LabelVolume
 from numbering.study import View
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -21,12 +23,6 @@ Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 Line = tuple[Point, Point]
 """Two image points; of an endplate on a lateral film the anterior one first."""
-
-
-class Frozen(BaseModel):
-    """Base of all results: immutable, unknown fields refused, floats kept exactly."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
 
 
 class Status(StrEnum):
@@ -81,12 +77,16 @@ class Vertebra(Frozen):
 
 
 class NumberedDisc(Frozen):
-    """A numbered disc."""
+    """A numbered disc; of axial slices one for each slice that lies at it, with the probability of that slice.
+
+    ``box`` is where it lies on the image, where that is known.
+    """
 
     level: str
     probability: Probability
     sop_instance_uid: str
     frame: int | None = None
+    box: Box | None = None
     centre_mm: tuple[float, float, float] | None = None
 
     @model_validator(mode="after")
@@ -100,6 +100,7 @@ class Measurement(Frozen):
 
     ``lines`` are what the value was taken from, on the image that it names: the two endplates of an angle, an endplate
     and the horizontal that it is measured against, or the height of a disc. They are drawn and written as they are.
+    ``volume_mm3`` is that of the region whose mean the value is.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Measurement(Frozen):
     sop_instance_uid: str | None = None
     frame: int | None = None
     lines: tuple[Line, ...] = ()
+    volume_mm3: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _lines_lie_on_an_image(self) -> Measurement:
@@ -119,26 +121,68 @@ class Measurement(Frozen):
         return self
 
 
+class Transition(StrEnum):
+    """What a numbering says of a lumbosacral transitional vertebra (LSTV)."""
+
+    NONE_SUSPECTED = "none suspected"
+    SUSPECTED = "suspected"
+    NOT_ASSESSED = "not assessed"
+
+
 class NumberingBasis(Frozen):
-    """On what a count rests. ``statement`` is the sentence a surgeon reads."""
+    """On what a count rests. ``statement`` is the sentence a surgeon reads; the others are its parts, for codes.
+
+    ``lumbar_type_count``: lumbar-type vertebrae in view. ``last_rib``: the lowest rib-bearing vertebra, where it was
+    seen. ``lowest_disc``: the lowest well-formed disc. ``confidence``: the probability of the weakest name. None where
+    nothing is said of it.
+    """
 
     counted_from: str
     anchors_in_view: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    lumbar_type_count: Annotated[int, Field(ge=0, le=6)] | None = None
+    last_rib: str | None = None
+    lstv: Transition | None = None
+    lstv_evidence: tuple[str, ...] = ()
+    lowest_disc: str | None = None
+    confidence: Probability | None = None
     statement: str
+
+    @model_validator(mode="after")
+    def _levels_exist(self) -> NumberingBasis:
+        if self.last_rib is not None:
+            Level.parse(self.last_rib)
+        if self.lowest_disc is not None:
+            Disc.parse(self.lowest_disc)
+        return self
 
 
 class Alternative(Frozen):
-    """The best different numbering; ``levels`` runs parallel to ``vertebrae``."""
+    """The best different numbering; ``levels`` runs parallel to ``vertebrae``, or to ``discs`` where there are none."""
 
     probability: Probability
     levels: tuple[str, ...]
 
 
+class KeyImage(Frozen):
+    """An image worth looking at first: of which ``level`` (vertebra or disc), and what it ``shows``, in words."""
+
+    level: str
+    sop_instance_uid: str
+    frame: int | None = None
+    shows: str
+
+    @model_validator(mode="after")
+    def _level_exists(self) -> KeyImage:
+        Disc.parse(self.level) if "-" in self.level else Level.parse(self.level)
+        return self
+
+
 class Findings(Frozen):
     """What a pipeline concluded from pixels: numbered vertebrae, or an abstention with its reason.
 
-    ``candidates`` are shown to the reader when the pipeline abstains because of them.
+    ``candidates`` are shown to the reader when the pipeline abstains because of them. ``segmentation`` holds voxels of
+    vertebrae that are numbered, each under the name that it has here.
     """
 
     status: Literal[Status.NUMBERED, Status.ABSTAINED]
@@ -151,6 +195,9 @@ class Findings(Frozen):
     anomalies: tuple[str, ...] = ()
     quality: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    segmentation: LabelVolume | None = None
+    heat_maps: tuple[HeatMap, ...] = ()
+    key_images: tuple[KeyImage, ...] = ()
 
     @model_validator(mode="after")
     def _answers_or_says_why_not(self) -> Findings:
@@ -158,6 +205,13 @@ class Findings(Frozen):
             raise ValueError("an abstention has a reason and no numbered structure")
         if self.status is Status.NUMBERED and (self.basis is None or not (self.vertebrae or self.discs)):
             raise ValueError("a numbering has a basis and at least one numbered structure")
+        return self
+
+    @model_validator(mode="after")
+    def _segments_what_it_names(self) -> Findings:
+        names = {found.level for found in self.vertebrae}
+        if self.segmentation is not None and (unnamed := set(self.segmentation.levels) - names):
+            raise ValueError(f"segmented but not numbered: {', '.join(sorted(unnamed))}; expected vertebrae by name")
         return self
 
 

@@ -58,7 +58,7 @@ def test_absent_parts_are_null_or_empty_and_never_missing():
     nulls = {key for key, value in series.items() if value is None}
     empty = {key for key, value in series.items() if value == []}
     assert nulls == {"view", "pipeline", "model", "basis", "alternative"}
-    assert empty == {"vertebrae", "discs", "measurements", "anomalies", "quality", "objects"}
+    assert empty == {"vertebrae", "discs", "measurements", "anomalies", "quality", "key_images", "objects"}
     assert series["status"] == "unsuitable"
     assert series["reason"] == {"code": "no-pipeline-installed", "text": NO_PIPELINE.text}
 
