@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from numbering.errors import ReasonCode
+from numbering.pipelines.judging import intervals
 from numbering.pipelines.sagittal_xray.judging import figures, plots
 from numbering.pipelines.sagittal_xray.judging.cases import Case, cases
 from numbering.pipelines.sagittal_xray.judging.evaluation import evaluate
@@ -28,7 +29,7 @@ Change = Callable[[Findings], Findings]
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested of intervals does not need many."""
-    monkeypatch.setattr(figures, "BOOTSTRAPS", 60)
+    monkeypatch.setattr(intervals, "BOOTSTRAPS", 60)
 
 
 def spine(names: Sequence[str] = NAMES) -> dict[str, np.ndarray]:

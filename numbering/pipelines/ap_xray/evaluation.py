@@ -20,6 +20,9 @@ from numbering.geometry import intersection_over_union
 from numbering.pipelines.ap_xray.cases import Case
 from numbering.pipelines.ap_xray.pipeline import ApXray
 from numbering.pipelines.films import window_to_grey
+from numbering.pipelines.judging import intervals
+from numbering.pipelines.judging.intervals import Interval
+from numbering.pipelines.judging.sheets import sheet
 from numbering.result import Status
 
 CONFIDENT = 0.9
@@ -124,18 +127,9 @@ def _matches(overlap: NDArray[np.float64], thresholds: tuple[float, ...]) -> NDA
     return matches
 
 
-def interval(outcomes: Sequence[Outcome], seed: int = 0) -> dict[str, tuple[float, float]]:
+def interval(outcomes: Sequence[Outcome], seed: int = 0) -> dict[str, Interval | None]:
     """95 % bootstrap intervals of `figures`, drawn by patient."""
-    groups: dict[str, list[Outcome]] = {}
-    for one in outcomes:
-        groups.setdefault(one.case.patient, []).append(one)
-    members, rng = list(groups.values()), np.random.default_rng(seed)
-    draws = []
-    for _ in range(BOOTSTRAPS):
-        chosen = rng.integers(0, len(members), len(members))
-        draws.append([*figures([one for index in chosen for one in members[index]]).values()])
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return {name: (float(a), float(b)) for name, a, b in zip(COLUMNS, low, high, strict=True)}
+    return intervals.interval(outcomes, figures, lambda one: one.case.patient, seed, BOOTSTRAPS)
 
 
 def evaluate(
@@ -177,14 +171,7 @@ def gallery(outcomes: Sequence[Outcome], path: Path, most: int = 24) -> int:
     ]
     failed += [one for one in outcomes if one.level_right and len(one.overlap) and one.overlap[0] < 0.5]
     failed.sort(key=lambda one: (-one.confident_wrong, -one.probability))
-    tiles = [_tile(one) for one in failed[:most]]
-    if tiles:
-        columns = min(6, len(tiles))
-        sheet = Image.new("RGB", (columns * 300, -(-len(tiles) // columns) * 640), "black")
-        for index, tile in enumerate(tiles):
-            sheet.paste(tile, (index % columns * 300, index // columns * 640))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+    sheet([_tile(one) for one in failed[:most]], path)
     return len(failed)
 
 

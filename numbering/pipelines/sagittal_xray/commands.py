@@ -15,6 +15,7 @@ from numbering.pipelines.commands import (
     refuse_unknown,
     silent,
 )
+from numbering.pipelines.judging.cells import number, spread
 from numbering.weights import Entry
 
 if TYPE_CHECKING:
@@ -116,22 +117,18 @@ def _headline(report: dict[str, Any]) -> FigureTable:
 
 def _percent(name: str, value: float | None, interval: tuple[float, float] | None) -> str:
     """A share, or an error that is in percent already, with its interval below."""
-    scale = 1 if name.endswith(" %") else 100
-    if value is None:
-        return "–"
-    shown = f"{value * scale:.1f}"
-    return f"{shown}\n{interval[0] * scale:.0f}–{interval[1] * scale:.0f}" if interval else shown
+    return spread(value, interval, 1 if name.endswith(" %") else 100)
 
 
 def _errors(anatomy: str, group: dict[str, Any]) -> FigureTable:
     """The paper's Table 1."""
     first, second = (group["errors"][step] for step in ("step I", "step II"))
     rows = [
-        [level, *(_number(table.get(level, {}).get(axis)) for axis in ("x", "y") for table in (first, second))]
+        [level, *(number(table.get(level, {}).get(axis)) for axis in ("x", "y") for table in (first, second))]
         + [str(second.get(level, first.get(level))["n"])]
         for level in dict.fromkeys([*first, *second])
     ]
-    means = [_number(group["weighted mean"][step][axis]) for axis in (0, 1) for step in ("step I", "step II")]
+    means = [number(group["weighted mean"][step][axis]) for axis in (0, 1) for step in ("step I", "step II")]
     columns = ("Vertebra", "x I (%)", "x II (%)", "y I (%)", "y II (%)", "n")
     title = f"Median errors, {anatomy} anatomy, {group['n']} films (before abstention)"
     return FigureTable(title=title, columns=columns, rows=[*rows, ["Weighted mean", *means, "–"]])
@@ -140,18 +137,12 @@ def _errors(anatomy: str, group: dict[str, Any]) -> FigureTable:
 def _angles(anatomy: str, group: dict[str, Any]) -> FigureTable:
     keys = ("n", "given", "R²", "bias", "SD", "median", "maximum", "above 5°", "above 15°", "covered")
     rows = [
-        [name, films, *(_number(figures.get(key)) for key in keys)]
+        [name, films, *(number(figures.get(key)) for key in keys)]
         for name, by_films in group["angles"].items()
         for films, figures in by_films.items()
     ]
     title = f"Angles, {anatomy} anatomy: {group['abstained']:.0%} of films abstained on"
     return FigureTable(title=title, columns=("Angle", "Films", *keys), rows=rows)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def install(order: Installation, progress: Progress = silent) -> Entry:

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
+from numbering.pipelines.judging.calibration import FEWEST_EXAMPLES, temperature
 from numbering.pipelines.sagittal_xray.judging.cases import Case
 from numbering.pipelines.sagittal_xray.judging.figures import WORST_DEGREES
 from numbering.pipelines.sagittal_xray.judging.scoring import score, vertebra_at
@@ -31,8 +31,6 @@ STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SPREADS = tuple(np.round(np.geomspace(0.1, 4.0, 24), 3).tolist())
 CHI_SQUARE_95 = 5.991
 """Of two degrees of freedom: 95 % of a corner's errors lie within, if their covariance is right."""
-FEWEST_EXAMPLES = 20
-"""Fewer examples of either kind fix no temperature."""
 
 Array = NDArray[np.float64]
 
@@ -91,20 +89,6 @@ def temperatures(looked: Sequence[Looked]) -> dict[str, float]:
         "rib_temperature": temperature(ribs),
         "body_temperature": temperature(bodies),
     }
-
-
-def temperature(pairs: Sequence[tuple[float, bool]]) -> float:
-    """The divisor of the logits of these probabilities that makes the truth likeliest; 1 from too few examples."""
-    right = np.array([there for _, there in pairs], bool)
-    if min(right.sum(), (~right).sum()) < FEWEST_EXAMPLES:
-        return 1.0
-    shares = np.clip([share for share, _ in pairs], 1e-6, 1 - 1e-6)
-    signed = np.log(shares / (1 - shares)) * np.where(right, 1, -1)
-
-    def loss(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -signed / np.exp(log_temperature)).mean())
-
-    return round(float(np.exp(minimize_scalar(loss, bounds=(-1.5, 2.5), method="bounded").x)), 4)
 
 
 def spreads(looked: Sequence[Looked]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,11 @@ from PIL import Image
 
 from numbering.anatomy import Level
 from numbering.phantom.splits import split_of
+from numbering.pipelines.judging.patients import NORMAL, SPLITS, is_of_split
 from numbering.study import Radiograph
 
 Corners = NDArray[np.float64]
 """``(4, 2)`` x, y of a body in the order of CONVENTIONS for lateral films; of S1 ``(2, 2)``: its upper endplate."""
-
-NORMAL = "normal"
-SPLITS: Mapping[str, Literal["test", "validation"]] = {"test": "test", "val": "validation"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +80,7 @@ def _films(data: Path, split: str) -> Iterator[Case]:
         if not label.is_file():
             raise ValueError(f"{path}: expected its corners in {label}")
         truth = json.loads(label.read_text())
-        if "seed" not in truth or split_of(truth["seed"], truth.get("shapes", "procedural")) == SPLITS[split]:
+        if is_of_split(truth, split):
             yield _film(path.stem, path, truth)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from numbering.pipelines.judging.intervals import counts
 from numbering.pipelines.sagittal_xray.judging.cases import Case
 from numbering.pipelines.sagittal_xray.judging.figures import (
     ANGLES,
@@ -147,7 +148,7 @@ def of_group(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
     return {
         "n": len(judged),
         "abstained": 1 - len(answered) / len(judged),
-        "reasons": _counts(one.answer.reason for one in judged if not one.answer.answered),
+        "reasons": counts(one.answer.reason for one in judged if not one.answer.answered),
         "errors": steps,
         "weighted mean": {step: weighted_medians(table) for step, table in steps.items()},
         "pck": {"step I": pck(coarse), "step II": pck(forced), "answered": pck(answered)},
@@ -174,10 +175,3 @@ def _before_and_after(judged: Sequence[Judged]) -> list[tuple[str, list[Outcome]
         ("all", [one.forced for one in judged]),
         ("answered", [one.answer for one in judged if one.answer.answered]),
     ]
-
-
-def _counts(names: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return counts

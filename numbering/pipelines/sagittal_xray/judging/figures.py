@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from numbering.anatomy import Level
+from numbering.pipelines.judging import calibration, intervals
+from numbering.pipelines.judging.intervals import Interval, mean
 from numbering.pipelines.sagittal_xray.judging.scoring import Angle, Outcome
 
-BOOTSTRAPS = 500
 PCK_STEPS = tuple(range(5, 101, 5))
 """Thresholds of PCK, percent of a vertebra's width."""
 LARGE_DEGREES, WORST_DEGREES = 5.0, 15.0
@@ -34,14 +34,14 @@ def headline(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
     justified = [right for one in outcomes for right in one.justified.values()]
     x, y = weighted_medians(table_of_errors(outcomes))
     return {
-        "level accuracy": _mean(right),
-        "as justified": _mean(justified),
-        "all levels right": _mean([all(one.right.values()) and not one.extra for one in outcomes]),
+        "level accuracy": mean(right),
+        "as justified": mean(justified),
+        "all levels right": mean([all(one.right.values()) and not one.extra for one in outcomes]),
         "median x %": x,
         "median y %": y,
-        "wrong ≥ 0.9": _mean([one.confident_wrong for one in outcomes]),
-        "angle > 15°": _mean([one.worst_angle > WORST_DEGREES for one in outcomes]),
-        "abstained": _mean([not one.answered for one in outcomes]),
+        "wrong ≥ 0.9": mean([one.confident_wrong for one in outcomes]),
+        "angle > 15°": mean([one.worst_angle > WORST_DEGREES for one in outcomes]),
+        "abstained": mean([not one.answered for one in outcomes]),
     }
 
 
@@ -120,46 +120,15 @@ def angle_figures(angles: Sequence[Angle]) -> dict[str, float | None]:
         "maximum": float(np.abs(error).max()),
         "above 5°": float((np.abs(error) > LARGE_DEGREES).mean()),
         "above 15°": float((np.abs(error) > WORST_DEGREES).mean()),
-        "covered": _mean([size <= uncertainty for size, uncertainty in stated]),
+        "covered": mean([size <= uncertainty for size, uncertainty in stated]),
     }
 
 
-def reliability(outcomes: Sequence[Outcome], bins: int = 10) -> dict[str, Any]:
-    """How honest the names' probabilities are: expected calibration error, Brier score, and the bins behind them."""
-    pairs = np.array([pair for one in outcomes for pair in one.probabilities], float).reshape(-1, 2)
-    if not len(pairs):
-        return {"n": 0, "ECE": None, "Brier": None, "bins": []}
-    which = np.minimum((pairs[:, 0] * bins).astype(int), bins - 1)
-    rows = [
-        {"n": len(inside), "said": float(inside[:, 0].mean()), "right": float(inside[:, 1].mean())}
-        for index in range(bins)
-        if len(inside := pairs[which == index])
-    ]
-    gap = sum(row["n"] * abs(row["said"] - row["right"]) for row in rows) / len(pairs)
-    brier = float(((pairs[:, 0] - pairs[:, 1]) ** 2).mean())
-    return {"n": len(pairs), "ECE": float(gap), "Brier": brier, "bins": rows}
+def reliability(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """How honest the names' probabilities are (see `calibration.reliability`)."""
+    return calibration.reliability([pair for one in outcomes for pair in one.probabilities])
 
 
-def interval(outcomes: Sequence[Outcome], figure: Figure, seed: int = 0) -> dict[str, tuple[float, float] | None]:
-    """95 % bootstrap intervals of a figure's numbers, drawn by patient; None where most draws have no number."""
-    groups: dict[str, list[Outcome]] = {}
-    for one in outcomes:
-        groups.setdefault(one.case.patient, []).append(one)
-    members, rng = list(groups.values()), np.random.default_rng(seed)
-    draws = []
-    for _ in range(BOOTSTRAPS):
-        chosen = rng.integers(0, len(members), len(members))
-        draws.append(figure([one for index in chosen for one in members[index]]))
-    return {name: _percentiles([draw.get(name) for draw in draws]) for name in figure(outcomes)}
-
-
-def _percentiles(values: Sequence[float | None]) -> tuple[float, float] | None:
-    numbers: NDArray[np.float64] = np.array([value for value in values if value is not None], float)
-    if len(numbers) < len(values) / 2:
-        return None
-    low, high = np.percentile(numbers, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def _mean(values: Sequence[bool] | Sequence[float]) -> float | None:
-    return float(np.mean(values)) if len(values) else None
+def interval(outcomes: Sequence[Outcome], figure: Figure, seed: int = 0) -> dict[str, Interval | None]:
+    """95 % bootstrap intervals of a figure's numbers, drawn by patient."""
+    return intervals.interval(outcomes, figure, lambda one: one.case.patient, seed)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from numbering.pipelines.films import window_to_grey
+from numbering.pipelines.judging.sheets import saved, sheet
 from numbering.pipelines.sagittal_xray.judging.figures import ANGLES, LARGE_DEGREES, PCK_STEPS, angles_of
 from numbering.pipelines.sagittal_xray.judging.scoring import Outcome
 
@@ -34,7 +35,7 @@ def curves(report: dict[str, Any], path: Path) -> Path:
         axis.set(title=f"{name}, {group['n']} films", xlabel="threshold, % of the width", ylabel="corners within, %")
         axis.set_ylim(0, 101)
         axis.legend(fontsize=7, ncols=2)
-    return _saved(figure, path)
+    return saved(figure, path)
 
 
 def agreement(outcomes: Sequence[Outcome], title: str, path: Path) -> Path:
@@ -59,13 +60,7 @@ def agreement(outcomes: Sequence[Outcome], title: str, path: Path) -> Path:
             column[1].axhline(float(value), color="k", lw=0.6)
         for value in (-LARGE_DEGREES, LARGE_DEGREES):
             column[1].axhline(value, color="r", lw=0.5, ls=":")
-    return _saved(figure, path)
-
-
-def _saved(figure: Any, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return saved(figure, path)
 
 
 def worst(outcomes: Sequence[Outcome], most: int = 24) -> list[Outcome]:
@@ -85,16 +80,7 @@ def best(outcomes: Sequence[Outcome], most: int = 10) -> list[Outcome]:
 
 def gallery(outcomes: Sequence[Outcome], path: Path) -> int:
     """A sheet of films, truth green, what was said blue where its name is right, else red; how many there are."""
-    if not outcomes:
-        return 0
-    columns = min(6, len(outcomes))
-    width, height = TILE[0], TILE[1] + CAPTION
-    sheet = Image.new("RGB", (columns * width, -(-len(outcomes) // columns) * height), "black")
-    for index, one in enumerate(outcomes):
-        sheet.paste(tile(one), (index % columns * width, index // columns * height))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
-    return len(outcomes)
+    return sheet([tile(one) for one in outcomes], path)
 
 
 def tile(one: Outcome) -> Image.Image:

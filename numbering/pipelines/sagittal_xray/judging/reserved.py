@@ -22,33 +22,18 @@ from numbering.phantom.imaging.film.truth import describe
 from numbering.phantom.pose import Skeleton, pose
 from numbering.phantom.produce.stage import shape_source
 from numbering.phantom.scene.build import scene
-from numbering.phantom.splits import reserved, split_of
-from numbering.pipelines.sagittal_xray.judging.cases import SPLITS, read_as
-from numbering.pipelines.sagittal_xray.learning.simulate import OVERSAMPLED, Person, save_film, shape_name, truth_of
+from numbering.pipelines.judging.patients import ANATOMIES, SPLITS, Person, person
+from numbering.pipelines.sagittal_xray.judging.cases import read_as
+from numbering.pipelines.sagittal_xray.learning.simulate import save_film, truth_of
 
 FIELDS: tuple[FieldOfView, ...] = ("lumbar", "whole-spine")
 LONGEST: dict[FieldOfView, int] = {"lumbar": 768, "whole-spine": 1152}
 """Pixels of a film's longer side: finer than films that train, coarser than an archive's, which cost ten times more."""
-ANATOMIES = ("normal", "anomalous")
-FIRST_ANOMALOUS = 50_000
-"""From here on within a range of seeds lie the anomalous patients."""
-
-
-def person(index: int, split: str, anatomy: str, shapes: str) -> Person:
-    """The patient of this number; ``ValueError`` when one of these seeds and shapes belongs to another split."""
-    first, _ = reserved().seeds[SPLITS[split]]
-    seed = first + index + (FIRST_ANOMALOUS if anatomy == "anomalous" else 0)
-    anomaly = "none" if anatomy == "normal" else OVERSAMPLED[index % len(OVERSAMPLED)]
-    found = split_of(seed, shape_name(shapes))
-    if found != SPLITS[split]:
-        raise ValueError(f"seed {seed}, shapes {shapes!r} belong to {found}: expected {SPLITS[split]}")
-    return Person(seed=seed, anomaly=anomaly, shapes=shapes)
 
 
 def write_films(out: Path, who: Person) -> int:
     """Write those of the patient's films that are missing; how many."""
-    source = shape_name(who.shapes)
-    names = {field: f"{who.seed:06d}-{source}-{field}" for field in FIELDS}
+    names = {field: f"{who.seed:06d}-{who.source}-{field}" for field in FIELDS}
     missing = [field for field in FIELDS if not (out / f"{names[field]}.json").exists()]
     if not missing:
         return 0

@@ -12,7 +12,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from numbering.phantom.produce.stage import shape_source
 from numbering.phantom.scene.build import scene
 from numbering.phantom.splits import refuse_reserved
 from numbering.phantom.truth.film import TrueImage
+from numbering.pipelines.judging.patients import OVERSAMPLED, Person, shape_name
 
 LONGEST: dict[FieldOfView, int] = {"lumbar": 640, "whole-spine": 960}
 """Pixels of a film's longer side: about the pitch of the crops of the small size."""
@@ -36,24 +36,10 @@ SET_UPS: tuple[FieldOfView, ...] = ("lumbar", "whole-spine", "lumbar")
 """Of one patient; the last one is of either field."""
 EXPOSURES, CROPPED = 2, 0.4
 """Films from one set-up, exposed and processed otherwise, and the share of the later ones that keep only a part."""
-OVERSAMPLED = (
-    "L6", "L4", "T13", "T11", "T11-L6", "T13-L4", "lumbarisation", "castellvi-IIIb", "castellvi-IV", "squared-s1",
-    "absent-rib-12", "lumbar-rib", "wedge-fracture", "biconcave-fracture", "wedge-fracture+L6", "spondylolisthesis",
-    "block-vertebra", "hemivertebra", "severe-scoliosis", "pedicle-screws", "cage", "cement", "sacralisation",
-)  # fmt: skip
 OVERSAMPLED_SHARE = 0.35
 """Share of patients with one of these; the others are drawn from the population."""
 BEYOND_SHARE, BEYOND_MOST = 0.5, 1.0
 """Share of films set up, exposed and processed beyond what is found in any department, and how far beyond."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """Who is simulated."""
-
-    seed: int
-    anomaly: str | None
-    shapes: str
 
 
 def person(seed: int, shapes: Sequence[str]) -> Person:
@@ -63,11 +49,6 @@ def person(seed: int, shapes: Sequence[str]) -> Person:
     chosen = OVERSAMPLED[int(rng.integers(len(OVERSAMPLED)))] if rng.random() < OVERSAMPLED_SHARE else None
     refuse_reserved(f"seed {seed}", seed, shape_name(source))
     return Person(seed=seed, anomaly=chosen, shapes=source)
-
-
-def shape_name(shapes: str) -> str:
-    """``atlas:/some/where/spl`` → ``spl``: no path goes into the truth."""
-    return shapes if shapes == "procedural" else Path(shapes.partition(":")[2]).name
 
 
 def films_of(who: Person, set_ups: Sequence[int]) -> Iterator[tuple[str, Film, dict[str, Any]]]:
@@ -102,7 +83,7 @@ def truth_of(skeleton: Skeleton, film: Film, who: Person) -> dict[str, Any]:
         "levels": _labelled(true),
         "spacing_mm": list(true.spacing_mm),
         "seed": who.seed,
-        "shapes": shape_name(who.shapes),
+        "shapes": who.source,
         "anomalies": list(skeleton.patient.anomalies),
         "variant": str(skeleton.patient.variant),
         "field_of_view": true.field_of_view,
