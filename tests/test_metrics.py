@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from numbering.jobs.checks.store import file_check
 from numbering.jobs.models import Delivery, Job, ObjectRow, SeriesRow, now
 from numbering.jobs.store import writing
+from numbering.levelcheck import Policy, judge, parse_plan
 from numbering.metric_files import ROOM_BYTES, Collector
+from numbering.record import PatientRecord
 from numbering.web.keys import Scope
 from tests.films import SECRETS, make_film
 from tests.test_stow_endpoint import body, post
@@ -144,8 +147,11 @@ def test_rows_disk_and_waiting_times_are_told(web: RunningWeb) -> None:
                               path="x"))  # fmt: skip
         session.flush()
         session.add(Delivery(object_uid="1.2.4", job_id=job.id, destination="archive", state="failed"))
+    unmarked = judge(parse_plan("L4"), None, PatientRecord(), Policy())
+    file_check(web.node.engine, unmarked, asked_by="key or-2")
     sums = scraped(web)
     assert sums["numbering_jobs[('state', 'queued')]"] == 1
+    assert sums["numbering_level_checks[('verdict', 'CANNOT CONFIRM')]"] == 1
     assert sums["numbering_series[('state', 'received')]"] == 1
     assert sums["numbering_deliveries_waiting[('destination', 'archive'), ('state', 'failed')]"] == 1
     assert sums["numbering_oldest_waiting_seconds[('queue', 'ap-xray')]"] > 86400

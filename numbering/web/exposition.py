@@ -16,6 +16,7 @@ from numbering.jobs.app import DELIVER_QUEUE, ENCODE_QUEUE
 from numbering.jobs.disk import disk_of
 from numbering.jobs.models import Delivery, Job, Notice, SeriesRow, now
 from numbering.jobs.node import Node
+from numbering.jobs.record.rows import CheckRow
 from numbering.jobs.states import DeliveryState, State
 from numbering.jobs.store import reading
 from numbering.logs import logger
@@ -73,6 +74,7 @@ class StateCollector:
                 _counted(
                     session, "numbering_notices", "What webhooks are told, by state.", Notice.webhook, Notice.state
                 ),
+                _counted(session, "numbering_level_checks", "Level checks kept, by verdict.", CheckRow.verdict),
                 _waits(session),
             ]
 
