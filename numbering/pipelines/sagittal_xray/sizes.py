@@ -28,6 +28,8 @@ class Size:
     regularisation: Literal["jensen-shannon", "cross-entropy"]
     """What holds heat maps in shape beside the distance: the paper's divergence, or what learns in fewer steps."""
     learning_rate: Mapping[str, float]
+    schedule: Literal["plateau", "cosine"]
+    """How the learning rate falls: as the paper's, or to nothing over the epochs or hours that there are."""
     batch: Mapping[str, int]
     epochs: int
 
@@ -43,6 +45,7 @@ SIZES: Mapping[str, Size] = {
         shared=True,
         regularisation="cross-entropy",
         learning_rate={"levels": 1e-3, "corners": 1e-3, "refine": 1e-3},
+        schedule="cosine",
         batch={"levels": 8, "corners": 8, "refine": 32},
         epochs=60,
     ),
@@ -57,6 +60,7 @@ SIZES: Mapping[str, Size] = {
         shared=False,
         regularisation="jensen-shannon",
         learning_rate={"levels": 1e-4, "corners": 1e-3, "refine": 1e-4},
+        schedule="plateau",
         batch={"levels": 16, "corners": 8, "refine": 16},
         epochs=200,
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -27,14 +29,16 @@ WATCHED = "watched"
 """The loss on the patients that watch."""
 FACTOR, PATIENCE = 0.1, 10
 """The learning rate falls by this when so many epochs brought nothing (Cina 2021, Methods)."""
+WARMING, FLOOR = 100, 0.01
+"""Steps over which the cosine's learning rate rises, and the share of it that is left in the end."""
 
 
 class Task(LightningModule):
     """A network of a size and what it is trained for."""
 
-    def __init__(self, size: Size, name: str) -> None:
+    def __init__(self, size: Size, name: str, session: Session | None = None) -> None:
         super().__init__()
-        self.size, self.name = size, name
+        self.size, self.name, self.session = size, name, session
         self.network: nn.Module = build(size)[name].to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def training_step(self, batch: Sample, index: int) -> Tensor:
@@ -54,8 +58,18 @@ class Task(LightningModule):
     def configure_optimizers(self) -> Any:
         rate = self.size.learning_rate[self.name]
         optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=1e-4)
+        if self.size.schedule == "cosine":
+            cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, self._cosine)
+            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=FACTOR, patience=PATIENCE)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": WATCHED}}
+
+    def _cosine(self, step: int) -> float:
+        """Share of the learning rate at a step, by what of the epochs or of the session's time is spent."""
+        spent = step / max(1.0, float(self.trainer.estimated_stepping_batches))
+        if self.session is not None:
+            spent = max(spent, self.session.spent)
+        return min(1.0, (step + 1) / WARMING) * max(FLOOR, 0.5 * (1 + math.cos(math.pi * min(1.0, spent))))
 
     def _outputs(self, batch: Sample) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Heat maps, logits, auxiliary heat maps; None for what the network does not give."""
@@ -107,6 +121,15 @@ class Task(LightningModule):
 
 class Session(Timer):
     """Ends this run after its time; what earlier runs took does not count."""
+
+    def __init__(self, length: timedelta) -> None:
+        super().__init__(length)
+        self.length = length
+
+    @property
+    def spent(self) -> float:
+        """Share of the time that is over."""
+        return self.time_elapsed() / self.length.total_seconds()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Nothing of it."""

@@ -76,7 +76,8 @@ def fit(films: Sequence[LabelledFilm], work: Path, size: Size, name: str, *, res
     last = work / "last.ckpt"
     goes_on = resume and last.exists()
     seed_everything(SEED + (_steps(last) if goes_on else 0), verbose=False)
-    task = Task(size, name)
+    session = Session(timedelta(hours=hours)) if hours else None
+    task = Task(size, name, session)
     if start and not goes_on:
         begin(task, start)
     training = [film for film in films if not film.watches]
@@ -90,7 +91,7 @@ def fit(films: Sequence[LabelledFilm], work: Path, size: Size, name: str, *, res
         max_epochs=epochs,
         gradient_clip_val=1.0,
         callbacks=[
-            *([Session(timedelta(hours=hours))] if hours else []),
+            *([session] if session else []),
             EMAWeightAveraging(decay=AVERAGED),
             ModelCheckpoint(work, "best", monitor=WATCHED, enable_version_counter=False),
             ModelCheckpoint(work, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),

@@ -9,7 +9,7 @@ from numbering.pipelines.sagittal_xray.measuring import angles
 from numbering.pipelines.sagittal_xray.reading.answer import Answer
 from numbering.pipelines.sagittal_xray.reading.checks import deformities
 from numbering.pipelines.sagittal_xray.reading.names import anchors
-from numbering.result import Measurement, NumberingBasis
+from numbering.result import Lstv, Measurement, NumberingBasis
 
 COUNTS = {4: "four", 5: "five", 6: "six", 11: "eleven", 12: "twelve", 13: "thirteen"}
 SUSPECTED = 0.2
@@ -26,10 +26,18 @@ def basis(answer: Answer, count_from_c2: float) -> NumberingBasis:
     """
     found = anchors(answer.decoded.numbering, answer.reading)
     counted, assumptions = _counted(answer, found, count_from_c2)
+    levels = list(answer.bodies)
+    transition = _transition(answer)
     return NumberingBasis(
         counted_from=counted,
         anchors_in_view=found,
         assumptions=assumptions,
+        lumbar_type_count=_lumbar(levels),
+        last_rib=str(_lowest_thoracic(levels)) if "last rib" in found else None,
+        lstv=Lstv.SUSPECTED if transition else Lstv.NOT_ASSESSED,
+        lstv_evidence=transition,
+        lowest_disc=_lowest_disc(levels),
+        confidence=answer.confidence,
         statement=_sentence(answer, counted, assumptions),
     )
 
@@ -39,7 +47,7 @@ def _counted(answer: Answer, found: tuple[str, ...], count_from_c2: float) -> tu
         return "C2", ()
     lumbar = f"{COUNTS[answer.decoded.variant.lumbar]} lumbar-type vertebrae"
     if "last rib" in found:
-        last = max(level for level in answer.bodies if level.region == "T")
+        last = _lowest_thoracic(list(answer.bodies))
         both = (lumbar,) if "sacrum" in found else ()
         words = "lowest rib-bearing vertebra, presumed T12" if last is Level.T12 else "last rib"
         return words, (f"the last rib-bearing vertebra is {last}", *both)
@@ -50,14 +58,13 @@ def _counted(answer: Answer, found: tuple[str, ...], count_from_c2: float) -> tu
 
 def _sentence(answer: Answer, counted: str, assumptions: tuple[str, ...]) -> str:
     levels = list(answer.bodies)
-    lumbar = sum(level.region == "L" for level in levels)
     parts = [f"Numbering basis: counted from {'the ' if counted != 'C2' else ''}{counted}."]
     if assumptions:
         parts.append(f"Assumed: {'; '.join(assumptions)}.")
-    parts.append(f"{lumbar} lumbar-type vertebrae in view.")
+    parts.append(f"{_lumbar(levels)} lumbar-type vertebrae in view.")
     if "last rib" in anchors(answer.decoded.numbering, answer.reading):
-        parts.append(f"Last rib at {max(level for level in levels if level.region == 'T')}.")
-    transition = [words for words in numerical(answer.decoded.variants) if "lumbar" in words]
+        parts.append(f"Last rib at {_lowest_thoracic(levels)}.")
+    transition = _transition(answer)
     parts.append(
         f"LSTV: {'; '.join(transition) if transition else 'none suspected by number, not assessed otherwise'}."
     )
@@ -66,6 +73,19 @@ def _sentence(answer: Answer, counted: str, assumptions: tuple[str, ...]) -> str
     parts.append(_other(answer))
     parts.append(f"Confidence {answer.confidence:.2f}. AI result, not verified. Research use only.")
     return " ".join(parts)
+
+
+def _lumbar(levels: list[Level]) -> int:
+    return sum(level.region == "L" for level in levels)
+
+
+def _lowest_thoracic(levels: list[Level]) -> Level:
+    return max(level for level in levels if level.region == "T")
+
+
+def _transition(answer: Answer) -> tuple[str, ...]:
+    """What speaks for a transitional vertebra: numbers of vertebrae alone, nothing else is looked at."""
+    return tuple(words for words in numerical(answer.decoded.variants) if "lumbar" in words)
 
 
 def _lowest_disc(levels: list[Level]) -> str | None:
