@@ -1,0 +1,1 @@
+"""What is measured of named vertebrae, and their voxels on the source images."""
