@@ -141,6 +141,19 @@ def test_numbered_abstained_and_delivered_are_told_and_the_steps_between_are_not
     assert events(engine) == ["numbered", "delivered"]
 
 
+def test_a_result_that_the_record_says_again_is_told_as_its_next_revision(engine, secret_file, tmp_path) -> None:
+    announce(engine, [webhook(secret_file)])
+    first = moved(engine, State.QUEUED, State.RUNNING, State.INFERRED, status="numbered")
+    again = job_row(
+        State.INFERRED, status="numbered", revision=2, concluded_from=first, result=numbered_result(tmp_path)
+    )
+    with writing(engine) as session:
+        session.add(again)
+    told = [json.loads(row.body) for row in notices(engine)]
+    assert [(each["event"], each["revision"]) for each in told] == [("numbered", 1), ("numbered", 2)]
+    assert (told[0]["vertebrae"], told[1]["vertebrae"]) == ([], [{"level": "L5", "probability": 0.97}])
+
+
 def test_a_part_that_is_unsuitable_from_the_start_is_told_where_that_is_wanted(engine, secret_file) -> None:
     announce(engine, [webhook(secret_file), webhook(secret_file, name="all", events=("unsuitable", "held"))])
     moved(engine, State.UNSUITABLE)

@@ -79,7 +79,7 @@ def _tell(
 def _told(job: Any, webhook: Webhook) -> dict[str, Any]:
     """A job (or its row) as events tell it. Levels and probabilities only of what was found."""
     findings = NumberingResult.model_validate_json(job.result).findings if job.result else None
-    vertebrae = findings.vertebrae if findings else ()
+    vertebrae, discs = (findings.vertebrae, findings.discs) if findings else ((), ())
     return {
         "at": now().astimezone(UTC).isoformat(timespec="milliseconds"),
         "job": job.id,
@@ -92,4 +92,5 @@ def _told(job: Any, webhook: Webhook) -> dict[str, Any]:
         "status": job.status,
         "reason": job.reason_code,
         "vertebrae": [{"level": each.level, "probability": each.probability} for each in vertebrae],
+        "discs": [{"level": each.level, "probability": each.probability} for each in discs],
     }
