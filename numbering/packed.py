@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -95,6 +95,22 @@ class LabelVolume(Frozen):
         """Each plane that holds a label and its values ``[row, column]``, head first, unpacked one at a time."""
         for plane in self.planes:
             yield (plane.sop_instance_uid, plane.frame), unpacked(plane.packed, self.rows, self.columns)
+
+    def renamed(self, names: Mapping[str, str]) -> LabelVolume | None:
+        """The same voxels under new names (old: new); those of a level without one are none of them any more.
+
+        None where nothing is left, or one name would stand for two vertebrae.
+        """
+        kept = [level for level in self.levels if level in names]
+        new = [names[level] for level in kept]
+        if not kept or len(set(new)) < len(new):
+            return None
+        if kept == list(self.levels):
+            return self.model_copy(update={"levels": tuple(new)})
+        table = np.zeros(256, np.uint8)
+        table[[self.value_of(level) for level in kept]] = np.arange(1, len(kept) + 1)
+        places = [(plane.sop_instance_uid, plane.frame) for plane in self.planes]
+        return LabelVolume.of((table[values] for _, values in self.labels()), places, new)
 
     def value_of(self, level: str) -> int:
         """The value of this level's voxels; ``ValueError`` when it is not segmented."""

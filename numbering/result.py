@@ -121,7 +121,7 @@ class Measurement(Frozen):
         return self
 
 
-class Transition(StrEnum):
+class Lstv(StrEnum):
     """What a numbering says of a lumbosacral transitional vertebra (LSTV)."""
 
     NONE_SUSPECTED = "none suspected"
@@ -142,7 +142,7 @@ class NumberingBasis(Frozen):
     assumptions: tuple[str, ...] = ()
     lumbar_type_count: Annotated[int, Field(ge=0, le=6)] | None = None
     last_rib: str | None = None
-    lstv: Transition | None = None
+    lstv: Lstv | None = None
     lstv_evidence: tuple[str, ...] = ()
     lowest_disc: str | None = None
     confidence: Probability | None = None
@@ -165,7 +165,10 @@ class Alternative(Frozen):
 
 
 class KeyImage(Frozen):
-    """An image worth looking at first: of which ``level`` (vertebra or disc), and what it ``shows``, in words."""
+    """An image worth looking at first: of which ``level`` (vertebra or disc), and what it ``shows`` of it, in words.
+
+    The words do not hold the name, which may be corrected: "axial slice through the middle of the body".
+    """
 
     level: str
     sop_instance_uid: str
@@ -175,6 +178,8 @@ class KeyImage(Frozen):
     @model_validator(mode="after")
     def _level_exists(self) -> KeyImage:
         Disc.parse(self.level) if "-" in self.level else Level.parse(self.level)
+        if self.level in self.shows:
+            raise ValueError(f"key image of {self.level}: expected words that do not hold the name")
         return self
 
 

@@ -15,7 +15,7 @@ from numbering.geometry import corners_of
 from numbering.record.basis import basis_of, runs, weakness
 from numbering.record.filed import Filed
 from numbering.record.model import Basis, BasisKind, OtherName, Place, Structure, levels_of
-from numbering.result import Box, Findings, Line, NumberedDisc, NumberingBasis, Point, Vertebra
+from numbering.result import Box, Findings, Line, NumberedDisc, NumberingBasis, Point
 
 Corners = tuple[Point, Point, Point, Point]
 DISCS = frozenset((disc.upper, disc.lower) for variant in VARIANTS for disc in variant.discs())
@@ -163,7 +163,7 @@ def draft_of(filed: Filed) -> Draft:
         return Draft(filed)
     findings = filed.result.findings
     vertebrae = [_vertebra(findings, index) for index in range(len(findings.vertebrae))]
-    discs = [_disc(filed, disc, index, vertebrae) for index, disc in enumerate(findings.discs)]
+    discs = [_disc(filed, findings, index, vertebrae) for index in range(len(findings.discs))]
     groups: dict[tuple[str, int], list[Named]] = {}
     for one in (*vertebrae, *discs):
         in_space = filed.frame_of_reference_uid is not None and one.centre_mm is not None
@@ -200,13 +200,13 @@ def _vertebra(findings: Findings, index: int) -> Named:
         corners=vertebra.corners,
         endplate=vertebra.endplate,
         centre_mm=vertebra.centre_mm,
-        alternative=_alternative(findings, index, vertebra),
+        alternative=_alternative(findings, index, vertebra.level),
     )
 
 
-def _alternative(findings: Findings, index: int, vertebra: Vertebra) -> OtherName | None:
+def _alternative(findings: Findings, index: int, level: str) -> OtherName | None:
     other = findings.alternative
-    if other is None or index >= len(other.levels) or other.levels[index] == vertebra.level:
+    if other is None or index >= len(other.levels) or other.levels[index] == level:
         return None
     try:
         levels_of(other.levels[index])
@@ -215,7 +215,8 @@ def _alternative(findings: Findings, index: int, vertebra: Vertebra) -> OtherNam
     return OtherName(name=other.levels[index], probability=other.probability)
 
 
-def _disc(filed: Filed, disc: NumberedDisc, index: int, vertebrae: Sequence[Named]) -> Named:
+def _disc(filed: Filed, findings: Findings, index: int, vertebrae: Sequence[Named]) -> Named:
+    disc = findings.discs[index]
     levels = levels_of(disc.level)
     return Named(
         own=index,
@@ -226,12 +227,16 @@ def _disc(filed: Filed, disc: NumberedDisc, index: int, vertebrae: Sequence[Name
         frame=disc.frame,
         place=_disc_place(filed, disc, vertebrae),
         centre_mm=disc.centre_mm,
+        alternative=None if vertebrae else _alternative(findings, index, disc.level),
     )
 
 
 def _disc_place(filed: Filed, disc: NumberedDisc, vertebrae: Sequence[Named]) -> Place | None:
-    """Its centre projected onto its image; without one, the middle between the two bodies about it."""
+    """The middle of its box, else its centre projected onto its image, else the middle between the bodies about it."""
     where = disc.sop_instance_uid, disc.frame
+    if disc.box is not None:
+        x, y = _middle(corners_of(disc.box))
+        return Place(sop_instance_uid=where[0], frame=where[1], x=x, y=y)
     plane = filed.plane(*where)
     if disc.centre_mm is not None and plane is not None:
         x, y = plane.to_pixel(disc.centre_mm).tolist()

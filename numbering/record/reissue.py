@@ -12,7 +12,8 @@ from numbering.record.corrections import Correction
 from numbering.record.draft import Draft, Named
 from numbering.record.filed import Filed
 from numbering.record.remeasured import remeasured, retold
-from numbering.record.statement import ENGLISH, Catalogue, statement
+from numbering.record.renamed import renamed_heat_maps, renamed_key_images, renamed_segmentation
+from numbering.record.statement import ENGLISH, Catalogue, coded_parts, statement
 from numbering.result import (
     Alternative,
     Findings,
@@ -96,6 +97,7 @@ def _findings(whole: Concluded, index: int, words: Catalogue) -> Findings:
         return _none_left(own) if own.vertebrae or own.discs else own
     bases = tuple(dict.fromkeys(one.basis for one in named))
     names = {one.own: one.name for one in named if one.own is not None and not one.is_disc}
+    of_discs = {one.own: one.name for one in named if one.own is not None and one.is_disc}
     return own.model_copy(
         update={
             "status": Status.NUMBERED,
@@ -110,8 +112,12 @@ def _findings(whole: Concluded, index: int, words: Catalogue) -> Findings:
                 anchors_in_view=own.basis.anchors_in_view if own.basis else (),
                 assumptions=tuple(dict.fromkeys(text for basis in bases for text in basis.assumptions)),
                 statement=statement(entry, whole.record, words),
+                **coded_parts(entry, whole.record, words),
             ),
-            "alternative": _alternative([one for one, _ in vertebrae]),
+            "alternative": _alternative([one for one, _ in vertebrae] or [one for one in ordered if one.is_disc]),
+            "segmentation": renamed_segmentation(own, names),
+            "heat_maps": renamed_heat_maps(own, of_discs),
+            "key_images": renamed_key_images(own, names, of_discs),
         }
     )
 
@@ -146,15 +152,18 @@ def _disc(one: Named, own: Findings) -> NumberedDisc | None:
     )
 
 
-def _alternative(vertebrae: Sequence[Named]) -> Alternative | None:
-    """The other names of all vertebrae; those without another one keep theirs. As probable as that of the lowest."""
-    others = [one for one in vertebrae if one.alternative]
+def _alternative(structures: Sequence[Named]) -> Alternative | None:
+    """The other names of all vertebrae, or of all discs where there are none; those without another one keep theirs.
+
+    As probable as that of the lowest.
+    """
+    others = [one for one in structures if one.alternative]
     if not others:
         return None
     lowest = max(others, key=lambda one: one.levels).alternative
     return Alternative(
         probability=lowest.probability if lowest else 0.0,
-        levels=tuple(one.alternative.name if one.alternative else one.name for one in vertebrae),
+        levels=tuple(one.alternative.name if one.alternative else one.name for one in structures),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from numbering.record.model import BasisKind, Contradiction, OtherName, PatientRecord, SeriesEntry, Structure
-from numbering.result import Frozen
+from numbering.result import Frozen, Lstv
 
 Catalogue = Mapping[str, str]
 
@@ -79,6 +79,23 @@ def parts(entry: SeriesEntry, record: PatientRecord, words: Catalogue = ENGLISH)
     return tuple(
         Part(concept=concept, value=value, sentence=words[concept].format(value=value)) for concept, value in values
     )
+
+
+def coded_parts(entry: SeriesEntry, record: PatientRecord, words: Catalogue = ENGLISH) -> dict[str, object]:
+    """What `NumberingBasis` holds of these parts: names, numbers and the suspicion of an LSTV."""
+    said = {part.concept: part.value for part in parts(entry, record, words)}
+    if not said:
+        return {}
+    found = record.transition
+    settled = Lstv.NOT_ASSESSED if found.unassessed else Lstv.NONE_SUSPECTED
+    return {
+        "lumbar_type_count": int(said[Concept.LUMBAR_COUNT]),
+        "last_rib": said.get(Concept.LAST_RIB),
+        "lstv": Lstv.SUSPECTED if found.suspected else settled,
+        "lstv_evidence": found.evidence,
+        "lowest_disc": said.get(Concept.LOWEST_DISC),
+        "confidence": min(one.probability for one in entry.structures),
+    }
 
 
 def statement(entry: SeriesEntry, record: PatientRecord, words: Catalogue = ENGLISH) -> str:

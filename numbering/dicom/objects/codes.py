@@ -15,6 +15,8 @@ from pydicom.sr.coding import Code
 from numbering.anatomy import VARIANTS, Disc, Level
 from numbering.errors import ReasonCode
 from numbering.levelcheck.answer import Verdict, Why
+from numbering.record.model import BasisKind
+from numbering.result import Lstv
 from numbering.snomed import DISCS, VERTEBRAE
 from numbering.uids import derived_uid
 
@@ -79,6 +81,11 @@ def level_of(between: Disc) -> Code:
     return local(f"LEVEL-{between}", meaning)
 
 
+def structure(name: str) -> Code:
+    """The concept of what is spelt ``L4`` or ``L4-L5``; ``ValueError`` for another name."""
+    return disc(Disc.parse(name)) if "-" in name else vertebra(Level.parse(name))
+
+
 def all_discs() -> tuple[Disc, ...]:
     """Every disc of every spine variant, head to foot."""
     return tuple(sorted({between for variant in VARIANTS for between in variant.discs()}))
@@ -125,6 +132,37 @@ ALTERNATIVE_LEVEL = local("ALT-LEVEL", "Level in the alternative numbering")
 ALTERNATIVE_PROBABILITY = local("ALT-PROBABILITY", "Probability of the alternative numbering")
 CANDIDATE = local("CANDIDATE", "Candidate, not numbered")
 DETECTOR_SCORE = local("DETECTOR-SCORE", "Detector's score for this region")
+COUNTS = {
+    BasisKind.COUNTED_FROM_C2: local("COUNT-C2", "Counted from C2"),
+    BasisKind.HUMAN_CORRECTION: local("COUNT-VERIFIED", "Named by a person, verified"),
+    BasisKind.INTERRUPTED_COUNT: local("COUNT-GAP", "Counted from C2 with a gap"),
+    BasisKind.UNVERIFIED_CORRECTION: local("COUNT-PERSON", "Named by a person, not verified"),
+    BasisKind.LAST_RIB: local("COUNT-RIB", "Counted from the lowest rib-bearing vertebra"),
+    BasisKind.SACRUM: local("COUNT-SACRUM", "Counted from the sacrum"),
+    BasisKind.APPEARANCE: local("COUNT-LOOKS", "Lowest lumbar-type vertebra by appearance, presumed L5"),
+    BasisKind.PRIOR: local("COUNT-PRIOR", "Carried over from another examination"),
+}
+"""What a numbering was counted from."""
+SACRUM = Code("54735007", "SCT", "Sacrum")
+ANCHORS = {
+    "C2": vertebra(Level.C2),
+    "T1": vertebra(Level.T1),
+    "last rib": local("ANCHOR-RIB", "Lowest rib-bearing vertebra as an anchor"),
+    "sacrum": SACRUM,
+}
+"""By the words of `NumberingBasis.anchors_in_view`."""
+LUMBAR_COUNT = local("LUMBAR-COUNT", "Number of lumbar-type vertebrae in view")
+LAST_RIB = local("LAST-RIB", "Lowest rib-bearing vertebra")
+LSTV = local("LSTV", "Lumbosacral transitional vertebra")
+LSTV_EVIDENCE = local("LSTV-EVIDENCE", "Evidence for a lumbosacral transitional vertebra")
+LSTVS = {
+    Lstv.NONE_SUSPECTED: local("LSTV-NONE", "No lumbosacral transitional vertebra suspected"),
+    Lstv.SUSPECTED: local("LSTV-SUSPECTED", "Lumbosacral transitional vertebra suspected"),
+    Lstv.NOT_ASSESSED: local("LSTV-UNASSESSED", "Lumbosacral transitional vertebra not assessed"),
+}
+LOWEST_DISC = local("LOWEST-DISC", "Lowest well-formed intervertebral disc")
+CONFIDENCE = local("CONFIDENCE", "Confidence of the numbering: its weakest name's probability")
+
 VERDICT = local("LEVEL-CHECK", "Verdict of the level check")
 VERDICTS = {
     Verdict.AGREES: local("AGREES", "Agrees: the mark is on what the plan names"),
@@ -170,6 +208,9 @@ MEASUREMENTS = {
     "relative-disc-height": local("REL-DISC-HEIGHT", "Height of intervertebral disc by the endplate above it"),
     "anterolisthesis": local("ANTEROLISTHESIS", "Slip forward by the depth of the endplate below"),
     "wedge-ratio": local("WEDGE-RATIO", "Anterior to posterior height of vertebral body"),
+    "trabecular-attenuation": local("TRABECULAR-HU", "Mean attenuation of trabecular bone of vertebral body"),
+    "vertebral-volume": local("VERTEBRA-VOLUME", "Volume of the segmented vertebra"),
+    "craniocaudal-position": local("CRANIOCAUDAL", "Craniocaudal position of the vertebral body's middle"),
 }
 """By the beginning of `Measurement.name`; the levels it is measured between are its finding sites."""
 
@@ -190,6 +231,9 @@ def local_codes() -> Iterator[Code]:
     yield from REASONS.values()
     yield from (OUTCOME, NUMBERED, ABSTAINED, REASON, AI_STATUS, STATEMENT, COUNTED_FROM, ANCHOR, ASSUMPTION, ANOMALY)
     yield from (ALTERNATIVE, ALTERNATIVE_LEVEL, ALTERNATIVE_PROBABILITY, CANDIDATE, DETECTOR_SCORE)
+    yield from COUNTS.values()
+    yield from (code for code in ANCHORS.values() if code.scheme_designator == SCHEME)
+    yield from (LUMBAR_COUNT, LAST_RIB, LSTV, *LSTVS.values(), LSTV_EVIDENCE, LOWEST_DISC, CONFIDENCE)
     yield from MEASUREMENTS.values()
     yield from (VERDICT, *VERDICTS.values(), CHECK_REASON, *WHYS.values(), MARKED_PLACE, PLANNED, PLANNED_SIDE)
     yield from (MARKED_SIDE, CHECK_STATEMENT, CHECK_POLICY, KNOWN_PLACE)

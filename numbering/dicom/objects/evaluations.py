@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from numbering.dicom.objects import codes, content
+from numbering.dicom.objects.basis import alternative, statement
 from numbering.dicom.objects.content import CONTAINS
 from numbering.dicom.objects.header import notice
 from numbering.dicom.objects.measured import not_given
@@ -22,14 +23,10 @@ def evaluations(result: NumberingResult) -> Iterator[Dataset]:
     if findings.reason is not None:
         yield content.code(CONTAINS, codes.REASON, codes.REASONS[findings.reason.code])
         yield content.text(CONTAINS, codes.REASON, findings.reason.text)
-    if (basis := findings.basis) is not None:
-        yield content.text(CONTAINS, codes.STATEMENT, basis.statement)
-        yield content.text(CONTAINS, codes.COUNTED_FROM, basis.counted_from)
-        yield from (content.text(CONTAINS, codes.ANCHOR, anchor) for anchor in basis.anchors_in_view)
-        yield from (content.text(CONTAINS, codes.ASSUMPTION, assumption) for assumption in basis.assumptions)
-    if (alternative := findings.alternative) is not None:
-        names = ", ".join(alternative.levels)
-        yield content.text(CONTAINS, codes.ALTERNATIVE, f"{names}, probability {alternative.probability:.2g}")
+    if findings.basis is not None:
+        yield from statement(findings.basis)
+    if findings.alternative is not None:
+        yield from alternative(findings.alternative)
     yield from (content.text(CONTAINS, codes.ANOMALY, anomaly) for anomaly in findings.anomalies)
     yield from not_given(result)
     quality = Code("111052", "DCM", "Quality Finding")

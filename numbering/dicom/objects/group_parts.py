@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from numbering.anatomy import Disc, Level
 from numbering.dicom.objects import codes, content
 from numbering.dicom.objects.content import HAS_CONCEPT_MOD, HAS_OBS_CONTEXT
 from numbering.dicom.objects.references import image_of
@@ -24,8 +23,7 @@ _FINDING_SITE = Code("363698007", "SCT", "Finding Site")
 
 def finding_site(name: str) -> Dataset:
     """The vertebra (``L4``) or disc (``L4-L5``) as Finding Site; ``ValueError`` for another name."""
-    site = codes.disc(Disc.parse(name)) if "-" in name else codes.vertebra(Level.parse(name))
-    return content.code(HAS_CONCEPT_MOD, _FINDING_SITE, site)
+    return content.code(HAS_CONCEPT_MOD, _FINDING_SITE, codes.structure(name))
 
 
 def tracking(result: NumberingResult, kind: str, identifier: str) -> Iterator[Dataset]:

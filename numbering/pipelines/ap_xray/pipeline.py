@@ -17,6 +17,7 @@ from numbering.result import (
     Alternative,
     Candidate,
     Findings,
+    Lstv,
     ModelIdentity,
     NumberingBasis,
     StatedReason,
@@ -80,13 +81,16 @@ class ApXray:
         if not sure:
             return _abstention(reads, next(iter(refusals.values())))
         best = max(sure, key=lambda read: read.probabilities[0])
+        weakest = min(read.lowest.l5[0] for read in sure)
         return Findings(
             status=Status.NUMBERED,
             vertebrae=tuple(_vertebra(read) for read in sure),
             basis=NumberingBasis(
                 counted_from="L5 by appearance",
                 assumptions=("five lumbar-type vertebrae", "the lowest lumbar-type vertebra is L5"),
-                statement=STATEMENT.format(probability=best.lowest.l5[0]),
+                lstv=Lstv.NOT_ASSESSED,
+                confidence=weakest,
+                statement=STATEMENT.format(probability=weakest),
             ),
             alternative=Alternative(probability=best.lowest.l6[0], levels=("L6",) * len(sure)),
             quality=tuple(f"film {name} abstained: {reason.text}" for name, reason in refusals.items()),
