@@ -1,0 +1,1 @@
+"""Training: simulated volumes, samples of them, and the fitting of each network."""

@@ -1,0 +1,1 @@
+"""The two networks: their grids, their layers, their files and how they run."""
