@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
-from numbering.result import Frozen
+from numbering.frozen import Frozen
 
 Mm = tuple[float, float, float]
 """A point or a direction, mm LPS."""

@@ -14,8 +14,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numbering.orientation import view_of
 from numbering.plane import Plane
-from numbering.study import View
+from numbering.study import Facts, View
+
+__all__ = ["Facts", "Gap", "Stack"]
 
 PARALLEL_DEGREES = 0.5
 """Planes whose normals are nearer to each other than this are parallel; stacks tilted along discs differ by more."""
@@ -32,28 +35,10 @@ KEPT_SLICES = 8
 SHEARED_DEGREES = 0.5
 """Slices stacked this far from their normal are told as sheared (gantry tilt); headers round to less."""
 
-_VIEWS = (View.SAGITTAL, View.CORONAL, View.AXIAL)
 _ONWARDS = np.array([1.0, 1.0, -1.0])
 """The order of slices: from right to left, from front to back, from head to feet (LPS)."""
 
 Decode = Callable[[Plane], NDArray[np.float32]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What the header says of how the slices were made; None where it does not, or where they differ."""
-
-    kernel: str | None = None
-    kilovolt: float | None = None
-    gantry_tilt_degrees: float | None = None
-    echo_ms: float | None = None
-    repetition_ms: float | None = None
-    inversion_ms: float | None = None
-    field_tesla: float | None = None
-    fat_suppressed: bool | None = None
-    contrast_agent: bool | None = None
-    weighting: str | None = None
-    """``T1``, ``T2``, ``PD`` or ``STIR``, by the times."""
 
 
 @dataclass(frozen=True)
@@ -281,11 +266,6 @@ class Stack:
         steps = np.array([plane.steps_mm for plane in self.planes])
         even = np.linalg.norm(off, axis=1).max() <= UNEVEN * np.linalg.norm(matrix[:3, 0])
         return bool(even and np.abs(steps - first.steps_mm).max() <= SAME_STEP_MM)
-
-
-def view_of(normal: ArrayLike) -> View:
-    """The plane that this normal is nearest to."""
-    return _VIEWS[int(np.argmax(np.abs(np.asarray(normal, float))))]
 
 
 def _onwards(normal: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from numbering.plane import Plane
+
 
 class View(StrEnum):
     """The projection or plane of an image, as spelt in ``numbering/run/1``."""
@@ -27,6 +29,24 @@ class View(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the header of a CT or MR says of how the slices were made; None where it does not, or where they differ."""
+
+    kernel: str | None = None
+    kilovolt: float | None = None
+    gantry_tilt_degrees: float | None = None
+    echo_ms: float | None = None
+    repetition_ms: float | None = None
+    inversion_ms: float | None = None
+    field_tesla: float | None = None
+    fat_suppressed: bool | None = None
+    """True where the header or the description says so; None where nothing does."""
+    contrast_agent: bool | None = None
+    weighting: str | None = None
+    """Of a spin echo by its times: ``T1``, ``T2``, ``PD`` or ``STIR``."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Image:
     """One stored instance: who it is, where it lies, and what its header says of its content.
 
@@ -35,6 +55,9 @@ class Image:
     code meanings of ViewCodeSequence and AnatomicRegionSequence), as received. ``acquired`` is the acquisition's date
     and time, or the nearest that the header holds, in UTC (as is, when it names no time zone). The counts of series and
     acquisition are what the sender says, and None where that cannot be.
+
+    Of CT and MR also: ``planes``, one for each frame whose place the header says; ``facts``; ``time_point``, which of
+    several pictures of one place it is.
     """
 
     sop_instance_uid: str
@@ -58,6 +81,11 @@ class Image:
     series_related_instances: int | None = None
     acquisition_number: int | None = None
     images_in_acquisition: int | None = None
+    frame_of_reference_uid: str | None = None
+    planes: tuple[Plane, ...] = ()
+    facts: Facts = Facts()
+    time_point: int | None = None
+    samples: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,13 +70,13 @@ def _frames(image: Image) -> list[Radiograph]:
     try:
         ds = parse(image.path.read_bytes())
     except BROKEN_DICOM as error:
-        raise _not_decodable(uid, f"the file could not be read again ({type(error).__name__})") from None
+        raise not_decodable(uid, f"the file could not be read again ({type(error).__name__})") from None
     try:
         values = stored_values(ds)
         frames = _split_frames(values, ds)
         pictures = [_picture(frame, ds) for frame in frames]
     except BROKEN_DICOM as error:
-        raise _not_decodable(uid, f"{_found(ds)} ({type(error).__name__})") from None
+        raise not_decodable(uid, f"{_found(ds)} ({type(error).__name__})") from None
     spacing, calibrated = _spacing(ds)
     several = len(pictures) > 1 or image.frames > 1
     return [
@@ -91,7 +91,8 @@ def _frames(image: Image) -> list[Radiograph]:
     ]
 
 
-def _not_decodable(uid: str, found: str) -> QuarantinedInput:
+def not_decodable(uid: str, found: str) -> QuarantinedInput:
+    """The error that names the object, what was ``found``, and what to do."""
     return QuarantinedInput(
         ReasonCode.PIXELS_NOT_DECODABLE,
         f"SOP instance {uid}: the pixel data cannot be decoded: found {found}; expected complete pixel data that fits "

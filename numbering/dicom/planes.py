@@ -5,7 +5,8 @@ An image whose header does not say it, or says what cannot be, has none: nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread
 
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.spacing import two_lengths
 from numbering.plane import Plane
 from numbering.record.filed import FiledImage
 from numbering.uids import checked_uid
@@ -20,6 +22,8 @@ from numbering.uids import checked_uid
 SPATIAL = ("CT", "MR")
 """Modalities whose images lie in a frame of reference; that of a projection says nothing of depth."""
 MOST_FRAMES = 5000
+_MACROS = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+"""Functional groups that say where a frame lies (PS3.3 C.7.6.16.2)."""
 
 
 def planes(paths: Iterable[Path]) -> tuple[str | None, tuple[Plane | FiledImage, ...]]:
@@ -32,7 +36,7 @@ def planes(paths: Iterable[Path]) -> tuple[str | None, tuple[Plane | FiledImage,
             if header.get("Modality") not in SPATIAL:
                 return None, ()
             frames_of_reference.add(checked_uid(header.get("FrameOfReferenceUID"), "Frame of Reference UID"))
-            images += _images(header)
+            images += images_in(header, checked_uid(header.SOPInstanceUID, "SOP Instance UID"))
         except BROKEN_DICOM:
             return None, ()
     if len(frames_of_reference) != 1:
@@ -40,46 +44,59 @@ def planes(paths: Iterable[Path]) -> tuple[str | None, tuple[Plane | FiledImage,
     return frames_of_reference.pop(), tuple(images)
 
 
-def _images(header: Dataset) -> Iterator[Plane | FiledImage]:
-    uid = checked_uid(header.SOPInstanceUID, "SOP Instance UID")
+def images_in(header: Dataset, uid: str) -> Iterator[Plane | FiledImage]:
+    """The image of an object, or each of its frames: a plane, or what has none."""
     frames = header.get("PerFrameFunctionalGroupsSequence")
     if not frames:
         yield _plane(header, uid, None, [header]) or FiledImage(sop_instance_uid=uid)
         return
-    shared = [*header.get("SharedFunctionalGroupsSequence", [])]
+    shared = macros(header.get("SharedFunctionalGroupsSequence") or [], _MACROS)
     for number, frame in enumerate(frames[:MOST_FRAMES], 1):
-        macros = [element.value for group in (frame, *shared) for element in group if element.VR == "SQ"]
-        places = [item for macro in macros for item in macro]
+        places = [*macros([frame], _MACROS), *shared]
         yield _plane(header, uid, number, places) or FiledImage(sop_instance_uid=uid, frame=number)
 
 
+def macros(groups: Iterable[Dataset], names: Sequence[str]) -> list[Dataset]:
+    """The items of these macros in these functional groups."""
+    return [item for group in groups for name in names if name in group for item in group[name].value or []]
+
+
 def _plane(header: Dataset, uid: str, frame: int | None, places: list[Dataset]) -> Plane | None:
-    """The first place that holds each value; None without all of them."""
-
-    def numbers(keyword: str, count: int) -> list[float]:
-        value: Any = next(place[keyword].value for place in places if keyword in place)
-        found = [float(number) for number in (value if count > 1 else [value])]
-        if len(found) != count:
-            raise ValueError(keyword)
-        return found
-
+    """From the first place that holds each value; None without all of them."""
     try:
-        origin, along, spacing = (
-            numbers("ImagePositionPatient", 3),
-            numbers("ImageOrientationPatient", 6),
-            numbers("PixelSpacing", 2),
-        )
-        thick = any("SliceThickness" in place and place.SliceThickness is not None for place in places)
+        x, y, z = _numbers(places, "ImagePositionPatient", 3)
+        rx, ry, rz, cx, cy, cz = _numbers(places, "ImageOrientationPatient", 6)
+        spacing = next(filter(None, (two_lengths(place, "PixelSpacing") for place in places)))
         return Plane(
             sop_instance_uid=uid,
             frame=frame,
             rows=int(header.Rows),
             columns=int(header.Columns),
-            position_mm=(origin[0], origin[1], origin[2]),
-            row_direction=(along[0], along[1], along[2]),
-            column_direction=(along[3], along[4], along[5]),
-            spacing_mm=(spacing[0], spacing[1]),
-            thickness_mm=numbers("SliceThickness", 1)[0] if thick else 0.0,
+            position_mm=(x, y, z),
+            row_direction=(rx, ry, rz),
+            column_direction=(cx, cy, cz),
+            spacing_mm=spacing,
+            thickness_mm=_thickness(places),
         )
     except BROKEN_DICOM:
         return None
+
+
+def _numbers(places: list[Dataset], keyword: str, count: int) -> list[float]:
+    value: Any = next(place[keyword].value for place in places if keyword in place)
+    found = [float(number) for number in value]
+    if len(found) != count:
+        raise ValueError(keyword)
+    return found
+
+
+def _thickness(places: list[Dataset]) -> float:
+    """In mm; 0 where the header does not say, or says what cannot be."""
+    for place in places:
+        try:
+            value = float(place.SliceThickness)
+        except BROKEN_DICOM:
+            continue
+        if math.isfinite(value) and value > 0:
+            return value
+    return 0.0

@@ -18,10 +18,13 @@ from pydicom.tag import BaseTag
 
 from numbering.dicom import MANUFACTURER
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.facts import facts
 from numbering.dicom.part10 import refuse_bomb
 from numbering.dicom.pixels import radiographs
+from numbering.dicom.planes import SPATIAL, images_in
 from numbering.errors import Reason, ReasonCode, UnsuitableStudy
-from numbering.study import Image, Series
+from numbering.plane import Plane
+from numbering.study import Facts, Image, Series
 from numbering.uids import IMPLEMENTATION_CLASS_UID, InvalidUID, checked_uid
 
 __all__ = ["Unreadable", "radiographs", "read_folder", "read_header", "read_series"]
@@ -38,6 +41,7 @@ _DESCRIPTIONS = (
     "StudyDescription",
 )
 _CODES = ("ViewCodeSequence", "AnatomicRegionSequence")
+_ANATOMY = "FrameAnatomySequence"
 _MOMENTS = (
     ("AcquisitionDate", "AcquisitionTime"),
     ("ContentDate", "ContentTime"),
@@ -160,12 +164,14 @@ def _unreadable(path: Path, found: str) -> UnsuitableStudy:
 
 
 def _image(ds: Dataset, *, path: Path, digest: str, sop: str, sop_class: str, has_pixels: bool) -> Image:
+    modality, descriptions = _text(ds, "Modality").upper(), _descriptions(ds)
+    spatial = modality in SPATIAL and has_pixels
     return Image(
         sop_instance_uid=sop,
         sop_class_uid=sop_class,
         path=path,
         digest=digest,
-        modality=_text(ds, "Modality").upper(),
+        modality=modality,
         rows=_whole(ds, "Rows") or 0,
         columns=_whole(ds, "Columns") or 0,
         frames=max(_whole(ds, "NumberOfFrames") or 1, 1),
@@ -179,13 +185,32 @@ def _image(ds: Dataset, *, path: Path, digest: str, sop: str, sop_class: str, ha
             f"{_text(item, 'CodingSchemeDesignator')}:{_text(item, 'CodeValue')}"
             for item in _items(ds, "ViewCodeSequence")
         ),
-        descriptions=_descriptions(ds),
+        descriptions=descriptions,
         made_by_us=_made_by_us(ds),
         acquired=_acquired(ds),
         series_related_instances=_amount(ds, "NumberOfSeriesRelatedInstances"),
         acquisition_number=_amount(ds, "AcquisitionNumber"),
         images_in_acquisition=_amount(ds, "ImagesInAcquisition"),
+        frame_of_reference_uid=_frame_of_reference(ds) if spatial else None,
+        planes=_planes(ds, sop) if spatial else (),
+        facts=facts(ds, descriptions) if spatial else Facts(),
+        time_point=_whole(ds, "TemporalPositionIdentifier"),
+        samples=_whole(ds, "SamplesPerPixel") or 1,
     )
+
+
+def _frame_of_reference(ds: Dataset) -> str | None:
+    try:
+        return checked_uid(_text(ds, "FrameOfReferenceUID"), "Frame of Reference UID (0020,0052)")
+    except InvalidUID:
+        return None
+
+
+def _planes(ds: Dataset, sop: str) -> tuple[Plane, ...]:
+    try:
+        return tuple(plane for plane in images_in(ds, sop) if isinstance(plane, Plane))
+    except BROKEN_DICOM:
+        return ()
 
 
 def _made_by_us(ds: Dataset) -> bool:
@@ -195,7 +220,10 @@ def _made_by_us(ds: Dataset) -> bool:
 
 def _descriptions(ds: Dataset) -> tuple[str, ...]:
     texts = [_text(ds, keyword) for keyword in _DESCRIPTIONS]
-    texts += [_text(item, "CodeMeaning") for keyword in _CODES for item in _items(ds, keyword)]
+    anatomy = [each for group in _items(ds, "SharedFunctionalGroupsSequence") for each in _items(group, _ANATOMY)]
+    texts += [
+        _text(item, "CodeMeaning") for each in (ds, *anatomy) for keyword in _CODES for item in _items(each, keyword)
+    ]
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
