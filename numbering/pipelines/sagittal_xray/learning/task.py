@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from numbering.pipelines.cpu_torchvision import prepare_torchvision
+from numbering.pipelines.lightning_run import WATCHED, LightningModule, Session, cosine
 from numbering.pipelines.sagittal_xray.learning.samples import Sample
 from numbering.pipelines.sagittal_xray.levels import CORNERS
 from numbering.pipelines.sagittal_xray.model.dsnt import coordinates, cross_entropy, euclidean, jensen_shannon
 from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.sizes import Size
 
-prepare_torchvision()  # lightning's metrics import torchvision
-from lightning.pytorch import LightningModule  # noqa: E402
-from lightning.pytorch.callbacks import Timer  # noqa: E402
-
 STEEP = 0.2
 """Weight of the cross entropy: about as large as the distance at the start."""
 AUXILIARY = 0.4
 """Weight of the auxiliary output's loss, as Inception v3 was trained."""
-WATCHED = "watched"
-"""The loss on the patients that watch."""
 FACTOR, PATIENCE = 0.1, 10
 """The learning rate falls by this when so many epochs brought nothing (Cina 2021, Methods)."""
-WARMING, FLOOR = 100, 0.01
-"""Steps over which the cosine's learning rate rises, and the share of it that is left in the end."""
 
 
 class Task(LightningModule):
@@ -59,17 +49,13 @@ class Task(LightningModule):
         rate = self.size.learning_rate[self.name]
         optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=1e-4)
         if self.size.schedule == "cosine":
-            cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, self._cosine)
-            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+            falling = torch.optim.lr_scheduler.LambdaLR(optimiser, self._share)
+            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": falling, "interval": "step"}}
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=FACTOR, patience=PATIENCE)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": WATCHED}}
 
-    def _cosine(self, step: int) -> float:
-        """Share of the learning rate at a step, by what of the epochs or of the session's time is spent."""
-        spent = step / max(1.0, float(self.trainer.estimated_stepping_batches))
-        if self.session is not None:
-            spent = max(spent, self.session.spent)
-        return min(1.0, (step + 1) / WARMING) * max(FLOOR, 0.5 * (1 + math.cos(math.pi * min(1.0, spent))))
+    def _share(self, step: int) -> float:
+        return cosine(step, float(self.trainer.estimated_stepping_batches), self.session)
 
     def _outputs(self, batch: Sample) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Heat maps, logits, auxiliary heat maps; None for what the network does not give."""
@@ -117,22 +103,6 @@ class Task(LightningModule):
             right = ((logits > 0) == (batch["said"] > 0.5)) & batch["judged"]
             figures["right"] = right.sum() / batch["judged"].sum().clamp_min(1)
         return figures
-
-
-class Session(Timer):
-    """Ends this run after its time; what earlier runs took does not count."""
-
-    def __init__(self, length: timedelta) -> None:
-        super().__init__(length)
-        self.length = length
-
-    @property
-    def spent(self) -> float:
-        """Share of the time that is over."""
-        return self.time_elapsed() / self.length.total_seconds()
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing of it."""
 
 
 def _by_corner(heat: Tensor) -> Tensor:

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
+from numbering.pipelines.lightning_run import best_of, session_of, trainer
 from numbering.pipelines.sagittal_xray.learning.crops import CROPS_PER_FILM, Crops, stacked
 from numbering.pipelines.sagittal_xray.learning.dataset import LabelledFilm, read_films
 from numbering.pipelines.sagittal_xray.learning.regions import Regions, ShapedBatches
-from numbering.pipelines.sagittal_xray.learning.task import WATCHED, Session, Task
+from numbering.pipelines.sagittal_xray.learning.task import Task
 from numbering.pipelines.sagittal_xray.model.export import save_safetensors, stored_networks
 from numbering.pipelines.sagittal_xray.model.lite0 import Lite0, read_imagenet
 from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 
 SEED = 20261121
-SAVE_EVERY = timedelta(minutes=4)
-AVERAGED = 0.995
-"""Decay of the moving average over steps."""
 WITHOUT = frozenset({"caudal-crops"})
 """What training can leave out, to see what it is worth."""
 
@@ -69,14 +66,8 @@ def train(data: Path, out: Path, *, size: str = "small", resume: bool = False, s
 def fit(films: Sequence[LabelledFilm], work: Path, size: Size, name: str, *, resume: bool, start: Path | None,
         hours: float | None, epochs: int, device: str, without: frozenset[str]) -> None:  # fmt: skip
     """Train one network; its checkpoints lie in ``work``."""
-    from lightning.pytorch import Trainer, seed_everything
-    from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-    from lightning.pytorch.loggers import CSVLogger
-
-    last = work / "last.ckpt"
-    goes_on = resume and last.exists()
-    seed_everything(SEED + (_steps(last) if goes_on else 0), verbose=False)
-    session = Session(timedelta(hours=hours)) if hours else None
+    session = session_of(hours)
+    fitting, goes_on = trainer(work, epochs=epochs, session=session, device=device, seed=SEED, resume=resume)
     task = Task(size, name, session)
     if start and not goes_on:
         begin(task, start)
@@ -84,32 +75,14 @@ def fit(films: Sequence[LabelledFilm], work: Path, size: Size, name: str, *, res
     watching = [film for film in films if film.watches]
     if not training or not watching:
         raise ValueError(f"{len(training)} films to train and {len(watching)} to watch: expected some of each")
-    trainer = Trainer(
-        accelerator="gpu" if device == "cuda" else "cpu",
-        devices=1,
-        precision="bf16-mixed" if device == "cuda" else "32-true",
-        max_epochs=epochs,
-        gradient_clip_val=1.0,
-        callbacks=[
-            *([session] if session else []),
-            EMAWeightAveraging(decay=AVERAGED),
-            ModelCheckpoint(work, "best", monitor=WATCHED, enable_version_counter=False),
-            ModelCheckpoint(work, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
-        ],
-        logger=CSVLogger(work, name="", version=""),
-        log_every_n_steps=10,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-    trainer.fit(
+    fitting.fit(
         task,
         training_batches(training, size, name, without),
         watching_batches(watching, size, name),
-        ckpt_path=last if goes_on else None,
+        ckpt_path=goes_on,
         weights_only=True if goes_on else None,
     )
-    trainer.save_checkpoint(last)
+    fitting.save_checkpoint(work / "last.ckpt")
 
 
 def training_batches(films: Sequence[LabelledFilm], size: Size, name: str, without: frozenset[str]) -> DataLoader[Any]:
@@ -144,17 +117,10 @@ def to_safetensors(out: Path, size: Size) -> Path:
     """The best checkpoints of all networks in one file. ``ValueError`` names a network that was never trained."""
     networks, steps = {}, []
     for name in build(size):
-        best = out.with_suffix("") / name / "best.ckpt"
-        best = best if best.exists() else best.with_name("last.ckpt")
-        if not best.exists():
-            raise ValueError(f"{best}: not there; train {name} too")
+        best = best_of(out.with_suffix("") / name)
         stored = torch.load(best, map_location="cpu", weights_only=True)
         prefix = re.compile(r"^network\.")
         networks[name] = {prefix.sub("", key): value for key, value in stored["state_dict"].items()}
         steps.append(f"{name}:{stored['global_step']}")
     metadata = {"size": size.name, "steps": ",".join(steps), "licence": "AGPL-3.0-or-later"}
     return save_safetensors(networks, out, metadata)
-
-
-def _steps(checkpoint: Path) -> int:
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
