@@ -45,9 +45,9 @@ class Slices:
         planes = [stack.planes[index] for index in group]
         first = planes[0]
         normal = first.normal
-        if len(planes) > 1 and normal @ np.subtract(planes[-1].position_mm, first.position_mm) < 0:
-            normal = -normal
-        elif len(planes) == 1 and normal[2] > 0:
+        if (len(planes) > 1 and normal @ np.subtract(planes[-1].position_mm, first.position_mm) < 0) or (
+            len(planes) == 1 and normal[2] > 0
+        ):
             normal = -normal
         heights = np.array([normal @ np.array(plane.position_mm) for plane in planes])
         kept = [

@@ -41,7 +41,7 @@ been passed over twice."""
 PAST_SACRUM = 0.5
 """Probability of standing on the sacrum from which nothing below is looked for."""
 BEYOND = 1.0
-"""A level so far below the lowest lumbar one, or above the first cervical one, is no vertebra's (the paper: above 24)."""
+"""A level so far below the lowest lumbar one, or above the atlas, is no vertebra's (the paper: above 24)."""
 MOST_VERTEBRAE = 28
 MOST_SEARCHED = 80
 """Patches looked at in search of the first vertebra."""
