@@ -14,7 +14,8 @@ from numbering.anatomy import Level, Variant
 from numbering.phantom.anatomy.sample import sample
 from numbering.phantom.pose import Placed, Skeleton, pose
 from numbering.pipelines.ct.levels import EMPTY, place
-from numbering.pipelines.ct.model.runtime import Direction, Instance
+from numbering.pipelines.ct.model.preprocess import Direction
+from numbering.pipelines.ct.model.runtime import Instance
 from numbering.pipelines.ct.reading.eyes import DirectLook
 from numbering.pipelines.ct.reading.working import Working, cut, overlap
 from numbering.pipelines.ct.sizes import SIZES, Size

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
     """What besides the weights decides an answer."""
 
-    walks: Literal["both", "down", "up"] = "both"
-    """Which way the spine is gone along: the paper's top-down or bottom-up, or both, made one."""
     answer: float = 0.85
     """Least probability of L1 and of every name between the first and the last that are given."""
     level_trust: float = 0.5

@@ -40,8 +40,8 @@ class Ct:
             trained_on=entry.trained_on,
             runtime=networks.runtime,
         )
-        self.settings = {
-            key: f"{value:g}" if isinstance(value, float) else value for key, value in _settings(self.point)
+        self.settings = {key: f"{value:g}" for key, value in asdict(self.point).items()} | {
+            "walks": " and ".join(self.reader.ways)
         }
 
     def number(self, images: Sequence[Stack]) -> Findings:
@@ -72,7 +72,7 @@ def conclude(answer: Answer | StatedReason, point: OperatingPoint) -> Findings:
     assert answer.numbering is not None
     return Findings(
         status=Status.NUMBERED,
-        vertebrae=_vertebrae(answer),
+        vertebrae=vertebrae(answer),
         measurements=measurements(answer),
         basis=statement.basis(answer, point.count_from_c2),
         alternative=(
@@ -89,7 +89,8 @@ def conclude(answer: Answer | StatedReason, point: OperatingPoint) -> Findings:
     )
 
 
-def _vertebrae(answer: Answer) -> tuple[Vertebra, ...]:
+def vertebrae(answer: Answer) -> tuple[Vertebra, ...]:
+    """Every name with its place, head to foot."""
     found = []
     for level, place in answer.named.items():
         plane = answer.reading.stack.planes[answer.reading.slices.indices[nearest(answer, level)]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
 from numbering.anatomy import Level
@@ -43,9 +43,11 @@ def _planes(reading: Reading, found: Sequence[Found]) -> Iterator[NDArray[np.uin
         yield labels
 
 
-def window(low: Array, high: Array, reading: Reading) -> tuple[slice, NDArray[np.intp], NDArray[np.intp]]:
+def window(low: ArrayLike, high: ArrayLike, reading: Reading) -> tuple[slice, NDArray[np.intp], NDArray[np.intp]]:
     """Slices (places in ``reading.slices``), rows and columns that a box of the working volume reaches into."""
-    corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), -1).reshape(-1, 3)
+    corners = np.stack(
+        np.meshgrid(*zip(np.asarray(low, float), np.asarray(high, float), strict=True), indexing="ij"), -1
+    ).reshape(-1, 3)
     points = reading.working.to_mm(corners)
     slices = reading.slices
     heights = points @ slices.normal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from numbering.anatomy import Level, from_to
 from numbering.enumeration import Numbering
 from numbering.enumeration.abstention import AMBIGUOUS
 from numbering.errors import ReasonCode
+from numbering.pipelines.ct.model.preprocess import Direction
 from numbering.pipelines.ct.operating_point import OperatingPoint
 from numbering.pipelines.ct.reading.bodies import Body, body_of
 from numbering.pipelines.ct.reading.decode import Decoder
@@ -25,7 +27,6 @@ from numbering.pipelines.ct.reading.names import (
     gaps,
     least_probable,
     trimmed,
-    usual,
 )
 from numbering.pipelines.ct.reading.slices import Slices
 from numbering.pipelines.ct.reading.walk import Walk, walk
@@ -33,6 +34,8 @@ from numbering.pipelines.ct.reading.working import Working, working_volume
 from numbering.result import StatedReason
 from numbering.stack import Stack
 
+BOTH: tuple[Direction, ...] = ("down", "up")
+"""Ways along the spine: the paper's top-down, its bottom-up, or both, made one."""
 FEWEST = 3
 """So many vertebrae must have names: two alone, or one, may be anything that is round and made of bone."""
 SHORTEST_MM = 40.0
@@ -108,8 +111,8 @@ class Answer:
 class Reader:
     """Reads series with some eyes at some operating point."""
 
-    def __init__(self, eyes: Eyes, point: OperatingPoint) -> None:
-        self.eyes, self.point = eyes, point
+    def __init__(self, eyes: Eyes, point: OperatingPoint, ways: Sequence[Direction] = BOTH) -> None:
+        self.eyes, self.point, self.ways = eyes, point, tuple(ways)
         self.decoder = Decoder(point)
 
     def answer(self, stack: Stack) -> Answer | StatedReason:
@@ -123,7 +126,9 @@ class Reader:
         if not reading.found:
             text = "no vertebra was found in this series; check that it shows the spine"
             return Answer(reading, None, StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text=text))
-        numbering = self.decoder.decode(reading.found, reading.bodies, reading.direct, reading.working.spacing_mm)
+        numbering = self.decoder.decode(
+            reading.found, reading.bodies, reading.direct, reading.working.spacing_mm, len(reading.walks)
+        )
         numbering = trimmed(numbering, self.point.answer)
         return Answer(reading, numbering, self._refused(reading, numbering))
 
@@ -133,8 +138,7 @@ class Reader:
         whole = self.eyes.whole(working)
         volume, at, weights = largest(whole, working)
         hints = (np.asarray(weights @ at / weights.sum()),) if volume >= self.point.direct_mm3 else ()
-        ways = ("down", "up") if self.point.walks == "both" else (self.point.walks,)
-        walks = tuple(walk(working, self.eyes, direction, hints) for direction in ways)
+        walks = tuple(walk(working, self.eyes, direction, hints) for direction in self.ways)
         merged = merge(walks)
         return Reading(
             stack=stack,
@@ -236,8 +240,3 @@ def _disagreement(seen: Direct, numbering: Numbering) -> str | None:
         return "the direct search found L1 where no vertebra was found"
     name = numbering.levels[other]
     return f"the direct search found L1 at {'the vertebra named ' + str(name) if name else 'a vertebra without name'}"
-
-
-def lumbar_count(numbering: Numbering) -> int:
-    """Lumbar-type vertebrae of the likeliest variant."""
-    return usual(numbering).lumbar

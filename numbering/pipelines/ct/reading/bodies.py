@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import distance_transform_edt, label
 
 from numbering.pipelines.ct.reading.found import Found
@@ -75,9 +75,9 @@ def _cut(mask: NDArray[np.bool_], found: Found, working: Working, slices: Slices
     return any(np.mean(~scanned(index, working, slices)) > CUT / 2 for index in around)
 
 
-def scanned(index: Array, working: Working, slices: Slices) -> NDArray[np.bool_]:
+def scanned(index: ArrayLike, working: Working, slices: Slices) -> NDArray[np.bool_]:
     """Whether the series shows these voxels ``(n, 3)``."""
-    at = slices.of_points(working.to_mm(index))
+    at = slices.of_points(working.to_mm(np.asarray(index, float)))
     rows, columns = slices.shape
     inside = np.isfinite(at[:, 0])
     inside &= (at[:, 1] >= -0.5) & (at[:, 1] <= rows - 0.5) & (at[:, 2] >= -0.5) & (at[:, 2] <= columns - 0.5)

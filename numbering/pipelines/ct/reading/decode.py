@@ -32,8 +32,10 @@ class Decoder:
             for variant in prevalence
         }
 
-    def decode(self, found: Sequence[Found], bodies: Sequence[Body], direct: Direct, spacing_mm: float) -> Numbering:
-        """Name these vertebrae, which come head to foot."""
+    def decode(
+        self, found: Sequence[Found], bodies: Sequence[Body], direct: Direct, spacing_mm: float, walks: int
+    ) -> Numbering:
+        """Name these vertebrae, which come head to foot; ``walks``: in how many directions they were looked for."""
         off = {0: np.log1p(-2 * self.point.shifted), 1: np.log(max(self.point.shifted, 1e-12))}
         hypotheses = [
             Hypothesis(variant, shift)
@@ -41,7 +43,7 @@ class Decoder:
             for shift in (SHIFTS if self.prevalence[variant] >= RARE else (0,))
         ]
         evidence = {
-            one: evidence_of(found, bodies, direct, one.variant, one.shift, self.point, spacing_mm)
+            one: evidence_of(found, bodies, direct, one.variant, one.shift, self.point, spacing_mm, walks)
             for one in hypotheses
         }
         log_prior = {one: float(np.log(self.prevalence[one.variant]) + off[abs(one.shift)]) for one in hypotheses}

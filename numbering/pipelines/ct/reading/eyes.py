@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from numbering.pipelines.ct.model.preprocess import direct_grid
-from numbering.pipelines.ct.model.runtime import Direction, Instance, Networks
+from numbering.pipelines.ct.model.preprocess import Direction, direct_grid
+from numbering.pipelines.ct.model.runtime import Instance, Networks
 from numbering.pipelines.ct.reading.working import Working
 from numbering.pipelines.ct.sizes import CLASSES, Size
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
-from numbering.pipelines.ct.model.runtime import Direction, Instance
+from numbering.pipelines.ct.model.preprocess import Direction
+from numbering.pipelines.ct.model.runtime import Instance
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -44,7 +45,7 @@ class Found:
     @property
     def centre(self) -> Array:
         """Mean of its voxels: slice, row, column."""
-        return np.argwhere(self.mask).mean(0) + self.corner
+        return np.asarray(np.argwhere(self.mask).mean(0) + self.corner)
 
     @property
     def voxels(self) -> int:

@@ -27,7 +27,7 @@ LEAST_SPREAD, MOST_SPREAD = 0.15, 4.0
 PLACES = 26
 """A piece that is no vertebra may be given any place."""
 SURE = 3.5
-"""Log-odds that what both walks found is a vertebra …"""
+"""Log-odds that what every walk found is a vertebra …"""
 DOUBTFUL = 1.5
 """… and what only one of two found."""
 SMALL_MM3 = 4000.0
@@ -45,13 +45,14 @@ def evidence_of(
     shift: int,
     point: OperatingPoint,
     spacing_mm: float,
+    walks: int,
 ) -> Evidence:
     """Log-likelihoods of every level for every vertebra, if the spine were of this variant and all places were too high
-    by ``shift``."""
+    by ``shift``. ``walks``: in how many directions the spine was gone along."""
     table = np.full((len(found), len(LEVELS)), -np.inf)
     spurious = np.zeros(len(found))
     for row, one in enumerate(found):
-        odds = _is_one(one, point, spacing_mm)
+        odds = _is_one(one, walks, spacing_mm)
         spread = float(np.clip(one.spread * point.level_temperature, LEAST_SPREAD, MOST_SPREAD))
         signs = _signs(one, variant, point)
         for level in variant.levels()[: 7 + variant.thoracic + variant.lumbar + 1]:
@@ -82,9 +83,9 @@ def first_lumbar(direct: Direct, count: int, point: OperatingPoint) -> Array:
     return np.asarray(np.log(here) - np.log(point.direct_false / max(count, 1)))
 
 
-def _is_one(one: Found, point: OperatingPoint, spacing_mm: float) -> float:
+def _is_one(one: Found, walks: int, spacing_mm: float) -> float:
     """Log-odds that this is a vertebra at all."""
-    odds = SURE if len(one.seen) == 2 or point.walks != "both" else DOUBTFUL
+    odds = SURE if len(one.seen) == walks else DOUBTFUL
     return odds + (PIECE if one.voxels * spacing_mm**3 < SMALL_MM3 else 0.0)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbering.pipelines.ct.levels import LAST_LUMBAR
-from numbering.pipelines.ct.model.runtime import Direction
+from numbering.pipelines.ct.model.preprocess import Direction
 from numbering.pipelines.ct.reading.eyes import Eyes
 from numbering.pipelines.ct.reading.found import Found, found_in, remembered
 from numbering.pipelines.ct.reading.working import Working, overlap
