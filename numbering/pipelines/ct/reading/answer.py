@@ -126,9 +126,16 @@ class Reader:
         if not reading.found:
             text = "no vertebra was found in this series; check that it shows the spine"
             return Answer(reading, None, StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text=text))
-        numbering = self.decoder.decode(
+        return self.checked(reading, self.decoded(reading))
+
+    def decoded(self, reading: Reading) -> Numbering:
+        """The likeliest names of all that was found, whatever speaks against them."""
+        return self.decoder.decode(
             reading.found, reading.bodies, reading.direct, reading.working.spacing_mm, len(reading.walks)
         )
+
+    def checked(self, reading: Reading, numbering: Numbering) -> Answer:
+        """What of these names is given, or why none is."""
         numbering = trimmed(numbering, self.point.answer)
         return Answer(reading, numbering, self._refused(reading, numbering))
 
