@@ -26,6 +26,8 @@ class ReasonCode(StrEnum):
     NOT_ASKED_FOR = "not-asked-for"
     CONFLICTING_OBJECT = "conflicting-object"
     CORRECTION_REFUSED = "correction-refused"
+    NOT_A_VOLUME = "not-a-volume"
+    ANOTHER_SERIES_CHOSEN = "another-series-chosen"
     # held: waits for information until its time-out
     VIEW_UNKNOWN = "view-unknown"
     SERIES_INCOMPLETE = "series-incomplete"

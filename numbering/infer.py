@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from numbering.dicom.pixels import radiographs as decoded_radiographs
+from numbering.dicom.pixels import radiographs
+from numbering.dicom.stacks import stack
+from numbering.orientation import of_view
 from numbering.pipelines import Pipeline
+from numbering.pipelines.card import Images
 from numbering.pipelines.view.use import Looker, check
 from numbering.result import Findings, NumberingResult, Origin, SourceImage, Status
-from numbering.route import Assignment
-from numbering.study import Radiograph, Series
+from numbering.route import VOLUMES, Assignment
+from numbering.study import Series, View
 
-Decode = Callable[[Series], Sequence[Radiograph]]
+Decode = Callable[[Assignment], Images]
 
 
 @cache
@@ -26,6 +30,18 @@ def software_version() -> str:
         return "0+not.installed"
 
 
+def decoded(assignment: Assignment) -> Images:
+    """What a pipeline is given: decoded films; or the stack of the series and those of its companions, of which no
+    pixel is read yet. `QuarantinedInput` when pixels cannot be read.
+    """
+    series, view = assignment.series, assignment.view
+    if series.modality not in VOLUMES or view is None:
+        return radiographs(series)
+    beside = sorted(assignment.card.companions) if assignment.card else []
+    companions = [(one, each) for one in assignment.companions for each in beside if _shows(one, each)]
+    return [stack(series, view), *(stack(one, each) for one, each in companions)]
+
+
 def number(
     assignment: Assignment,
     pipeline: Pipeline,
@@ -35,7 +51,7 @@ def number(
     revision: int = 1,
     predecessor_sr_uid: str | None = None,
     quality: tuple[str, ...] = (),
-    radiographs: Decode = decoded_radiographs,
+    decode: Decode | None = None,
     looker: Looker | None = None,
 ) -> NumberingResult:
     """Decode the images of the assignment, number them, and say who did it from what.
@@ -48,9 +64,10 @@ def number(
     series, card = assignment.series, assignment.card
     if card is None:
         raise ValueError(f"series {series.series_instance_uid} was given to no pipeline: there is nothing to run")
-    films = radiographs(series)
-    refused, doubts = check(assignment.view, films, looker) if looker else (None, ())
-    findings = Findings(status=Status.ABSTAINED, reason=refused) if refused else pipeline.number(films)
+    pictures = (decode or decoded)(assignment)
+    looker = None if series.modality in VOLUMES else looker
+    refused, doubts = check(assignment.view, pictures, looker) if looker else (None, ())
+    findings = Findings(status=Status.ABSTAINED, reason=refused) if refused else pipeline.number(pictures)
     findings = findings.model_copy(update={"quality": quality + doubts + findings.quality})
     return NumberingResult(
         study_instance_uid=series.study_instance_uid,
@@ -72,9 +89,20 @@ def number(
             for image in series.images
         ),
         findings=findings,
-        settings=pipeline.settings | (looker.settings if looker else {}),
+        settings=pipeline.settings | (looker.settings if looker else {}) | _beside(assignment.companions),
         origin=origin,
         revision=revision,
         predecessor_sr_uid=predecessor_sr_uid,
         created_at=created_at,
     )
+
+
+def _shows(series: Series, view: View) -> bool:
+    return bool(of_view((plane for image in series.images for plane in image.planes), view))
+
+
+def _beside(companions: Sequence[Series]) -> dict[str, str]:
+    """Which other images had a say, as part of the result's identity."""
+    images = sorted((image.sop_instance_uid, image.digest) for one in companions for image in one.images)
+    told = hashlib.sha256(repr(images).encode()).hexdigest()
+    return {"companions": f"{len(images)} images, sha256 {told}"} if images else {}

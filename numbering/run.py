@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +11,14 @@ from numbering.dicom.objects.encode import encode, write_objects
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import Unreadable, read_folder
 from numbering.errors import NumberingError, Reason, ReasonCode
-from numbering.infer import number
+from numbering.infer import decoded, number
 from numbering.pictures import draw_film
+from numbering.pipelines.card import Images
 from numbering.pipelines.loaded import Pipelines
 from numbering.pipelines.view.use import Looker, view_of
 from numbering.report import RunReport, SeriesEntry, WrittenObject, series_entry, unanswered_entry
 from numbering.result import NumberingResult, Origin, Status
-from numbering.route import Assignment, route, settled
+from numbering.route import Assignment, route_studies, settled
 from numbering.study import Radiograph, Series
 
 
@@ -50,7 +51,7 @@ def run(
     vertebral bodies.
     """
     series, unreadable = read_folder(paths)
-    assignments = [assignment for one in series for assignment in route(one)]
+    assignments = route_studies(series)
     entries = []
     for done, assignment in enumerate(assignments):
         progress(assignment.series.series_instance_uid, done, len(assignments))
@@ -71,17 +72,17 @@ def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | 
         reason = Reason(ReasonCode.NOT_ASKED_FOR, text)
         return unanswered_entry(series, Status.UNSUITABLE, reason, view=assignment.view, pipeline=card.name)
     try:
-        films = radiographs(series)
+        pictures = decoded(assignment)
         result = number(
             assignment,
             pipelines.named(card.name),
             origin=Origin.RUN,
             created_at=acquired(series),
             quality=seen,
-            radiographs=lambda _: films,
+            decode=lambda _: pictures,
             looker=pipelines.looker,
         )
-        return series_entry(result, _write(result, series, films, out, segmented))
+        return series_entry(result, _write(result, series, pictures, out, segmented))
     except NumberingError as error:
         return unanswered_entry(series, Status.FAILED, error.reason, view=assignment.view, pipeline=card.name)
 
@@ -108,11 +109,11 @@ def acquired(series: Series) -> datetime:
 
 
 def _write(
-    result: NumberingResult, series: Series, films: Sequence[Radiograph], out: Path, segmented: bool
+    result: NumberingResult, series: Series, pictures: Images, out: Path, segmented: bool
 ) -> list[WrittenObject]:
     sources = {image.sop_instance_uid: image.path for image in series.images}
     written = write_objects(encode(result, sources, segmented=segmented), out)
-    for film in films:
+    for film in (picture for picture in pictures if isinstance(picture, Radiograph)):
         draw_film(film, result.findings, out / "pictures" / f"{film.name.replace('#', '_')}.png")
     return [
         WrittenObject(

@@ -38,6 +38,8 @@ class Region(StrEnum):
 
     SPINE = "spine"
     CERVICAL = "cervical spine"
+    CHEST = "chest"
+    """On a film of it the spine is hardly seen; slices show it whole."""
     OTHER = "another body part"
 
 
@@ -129,10 +131,12 @@ _SPINE = (
     r"|\bcolonne\b|\bcoluna\b"
     r"|\braquis\b|\braqui\w*|\bwervel\w*|脊椎|脊柱|척추"
 )
-_OTHER = (
+_CHEST = (
     r"\bchest\b|\bthorax\b|\bthoraces\b|\blungs?\b|\bpoumons?\b|\btorax\b|\btorace\b|\bribs?\b|\brippen\w*"
-    r"|\bhemithorax\b|\bheart\b"
-    r"|\bhands?\b|\bhand\w*gelenk\w*|\bmains?\b|\bmano\b|\bmao\b|\bfingers?\b|\bthumb\b|\bdaumen\b|\bwrists?\b"
+    r"|\bhemithorax\b|\bheart\b|胸部|흉부"
+)
+_OTHER = (
+    r"\bhands?\b|\bhand\w*gelenk\w*|\bmains?\b|\bmano\b|\bmao\b|\bfingers?\b|\bthumb\b|\bdaumen\b|\bwrists?\b"
     r"|\bcarp\w*|\bpols\b"
     r"|\bknees?\b|\bknie\w*|\bgenoux?\b|\brodilla\b|\bginocchio\b|\bjoelho\b|\bpatella\b|\bskull\b|\bschadel\w*"
     r"|\bcrane\b|\bcraneo\b"
@@ -146,7 +150,7 @@ _OTHER = (
     r"|\bradius\b|\bulna\b"
     r"|\bhips?\b|\bhuft\w*|\bhanches?\b|\bcadera\b|\banca\b|\bquadril\b|\bfemur\b|\btibia\b|\bfibula\b|\bleg\b"
     r"|\blegs\b|\bthigh\b|\bextremit\w*|\bjaw\b|\bmandib\w*|\bmaxilla\b|\bteeth\b|\bdental\b"
-    r"|\bsinus\w*|\bnasal\b|\bnase\w*|\borbit\w*|\bface\b|\bfacial\b|胸部|手部|手関節|膝|頭部|头部|頭蓋|颅骨|肩|肘|足|踝|乳|흉부|손|무릎"
+    r"|\bsinus\w*|\bnasal\b|\bnase\w*|\borbit\w*|\bface\b|\bfacial\b|手部|手関節|膝|頭部|头部|頭蓋|颅骨|肩|肘|足|踝|乳|손|무릎"
     r"|두개|어깨|팔꿈치|발목|유방"
 )
 
@@ -208,7 +212,7 @@ def region_of(text: str) -> Region | None:
     """The part of the body that a text names; None when it names none that is known. The spine outweighs the rest.
 
     >>> region_of("Rachis lombaire de face"), region_of("HWS seitlich"), region_of("Thorax pa"), region_of("Routine")
-    (<Region.SPINE: 'spine'>, <Region.CERVICAL: 'cervical spine'>, <Region.OTHER: 'another body part'>, None)
+    (<Region.SPINE: 'spine'>, <Region.CERVICAL: 'cervical spine'>, <Region.CHEST: 'chest'>, None)
     """
     words = plain(text)
     if re.search(_BELOW_THE_NECK, words):
@@ -217,6 +221,8 @@ def region_of(text: str) -> Region | None:
         return Region.CERVICAL
     if re.search(_SPINE, words):
         return Region.SPINE
+    if re.search(_CHEST, words):
+        return Region.CHEST
     return Region.OTHER if re.search(_OTHER, words) else None
 
 

@@ -12,7 +12,7 @@ from numbering.infer import number, software_version
 from numbering.pipelines.ap_xray.card import CARD
 from numbering.result import NumberingResult, Origin, Status
 from numbering.route import Assignment, route
-from numbering.study import Radiograph, Series
+from numbering.study import Radiograph
 from tests.films import make_film, uneven
 from tests.stub_pipeline import Stub
 
@@ -60,15 +60,15 @@ def test_the_pipeline_sees_the_decoded_pixels(assignment: Assignment) -> None:
 
 
 def test_the_way_to_decode_may_be_given(assignment: Assignment) -> None:
-    asked: list[Series] = []
+    asked: list[Assignment] = []
 
-    def decode(series: Series) -> list[Radiograph]:
-        asked.append(series)
-        uid = series.images[0].sop_instance_uid
+    def decode(assignment: Assignment) -> list[Radiograph]:
+        asked.append(assignment)
+        uid = assignment.series.images[0].sop_instance_uid
         return [Radiograph(sop_instance_uid=uid, frame=7, pixels=uneven(20, 10).astype("float32"))]
 
-    result = number(assignment, Stub(), origin=Origin.RUN, created_at=CREATED, radiographs=decode)
-    assert asked == [assignment.series]
+    result = number(assignment, Stub(), origin=Origin.RUN, created_at=CREATED, decode=decode)
+    assert asked == [assignment]
     assert result.findings.vertebrae[0].frame == 7
 
 

@@ -19,7 +19,7 @@ from numbering.plane import Plane
 from numbering.priors.source import Patient
 from numbering.record import Filed, FiledImage, PatientRecord, conclude
 from numbering.result import Origin, Status
-from numbering.route import Assignment, route
+from numbering.route import Assignment, route_studies
 from numbering.run import acquired
 from numbering.study import Series
 
@@ -51,7 +51,7 @@ class KnownFiles:
     def record(self, owner: Owner) -> PatientRecord:
         """See `numbering.checking.Known`: concluded from what the pipelines say now. No corrections are known."""
         mine = [one for one in self._series if self._of(one) == owner]
-        return conclude([self._filed(assignment) for one in mine for assignment in route(one)])
+        return conclude([self._filed(assignment) for assignment in route_studies(mine)])
 
     def file(self, sop_instance_uid: str) -> Path | None:
         """See `numbering.checking.Known`."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 from numbering.errors import Reason
 from numbering.result import Findings, ModelIdentity
-from numbering.study import Radiograph, Series, View
+from numbering.study import Series, View
+
+Images = Sequence[Any]
+"""What a pipeline numbers, by its card: each `Radiograph` of a series; or the `Stack` of one, followed by the stacks of
+its companions. Each pipeline names its own type."""
 
 
 class Pipeline(Protocol):
@@ -19,7 +23,7 @@ class Pipeline(Protocol):
     settings: dict[str, str]
     """What besides the weights decides the answer (thresholds), as text: part of the result's identity."""
 
-    def number(self, images: Sequence[Radiograph]) -> Findings:
+    def number(self, images: Images) -> Findings:
         """Number these images of one series; an input that cannot be numbered is an abstention, not an error."""
         ...
 
@@ -44,6 +48,10 @@ class Card:
     """Entry in the weights registry."""
     assumption: str
     """What its numbering presumes, in one sentence."""
+    one_per_study: bool = False
+    """Of several series that show the same only the best is numbered."""
+    companions: frozenset[View] = frozenset()
+    """Views of other series, of the same study and frame of reference, that it looks at besides."""
 
     def load(self, device: str = "auto", threads: int = 0) -> Pipeline:
         """Import the code and read the weights. ``TryAgainLater`` when the weights cannot be read."""

@@ -106,6 +106,8 @@ REASONS = {
     ReasonCode.SERIES_INCOMPLETE: local("R-INCOMPLETE", "Series incomplete"),
     ReasonCode.CONFLICTING_OBJECT: local("R-CONFLICT", "Conflicting object"),
     ReasonCode.CORRECTION_REFUSED: local("R-CORRECTION", "Corrected report not taken over"),
+    ReasonCode.NOT_A_VOLUME: local("R-NO-VOLUME", "Not a volume of slices"),
+    ReasonCode.ANOTHER_SERIES_CHOSEN: local("R-OTHER-SERIES", "Another series was chosen"),
     ReasonCode.TARGET_NOT_IN_VIEW: local("R-NOT-IN-VIEW", "Target not in view"),
     ReasonCode.AMBIGUOUS: local("R-AMBIGUOUS", "Ambiguous: more than one candidate"),
     ReasonCode.LOW_CONFIDENCE: local("R-UNCERTAIN", "Confidence too low"),
@@ -214,6 +216,8 @@ MEASUREMENTS = {
 }
 """By the beginning of `Measurement.name`; the levels it is measured between are its finding sites."""
 
+MEASURED_VOLUME = local("MEASURED-VOLUME", "Volume of the region that was measured")
+
 
 def measurement(name: str) -> Code:
     """The concept of a measurement by its name (``lumbar-lordosis-l1-l5``); ``ValueError`` when it has none."""
@@ -234,7 +238,7 @@ def local_codes() -> Iterator[Code]:
     yield from COUNTS.values()
     yield from (code for code in ANCHORS.values() if code.scheme_designator == SCHEME)
     yield from (LUMBAR_COUNT, LAST_RIB, LSTV, *LSTVS.values(), LSTV_EVIDENCE, LOWEST_DISC, CONFIDENCE)
-    yield from MEASUREMENTS.values()
+    yield from (*MEASUREMENTS.values(), MEASURED_VOLUME)
     yield from (VERDICT, *VERDICTS.values(), CHECK_REASON, *WHYS.values(), MARKED_PLACE, PLANNED, PLANNED_SIDE)
     yield from (MARKED_SIDE, CHECK_STATEMENT, CHECK_POLICY, KNOWN_PLACE)
 
