@@ -1,6 +1,6 @@
 """Does what is learnt from simulated films alone hold on real ones?
 
-    python benchmarks/sim_to_real.py WORK --data AASCE --shapes procedural [--patients 160] [--hours 0.15]
+    python benchmarks/sim_to_real.py WORK --data AASCE --shapes procedural [--patients 160] [--epochs 9 | --hours 0.4]
     python benchmarks/sim_to_real.py WORK --data AASCE --shapes atlas:DIR/NAME
     python benchmarks/sim_to_real.py WORK --data AASCE --shapes procedural --shapes atlas:DIR/NAME
 
@@ -9,7 +9,8 @@ L5 and vertebra) on crops of them, from scratch and on nothing else, and looks f
 folder whose label is right. A film is recalled when the best-scored L5 overlaps the label with IoU 0.5. Several
 ``--shapes`` share the patients among them; patients of one source are the same in all runs. Films, data set and
 training are taken up where an interrupted run stopped; the same command again prints the figures of all that is
-finished in WORK. Real films neither train nor select anything.
+finished in WORK. Compare runs of as many epochs: what fits into hours depends on what else the machine does. Real films
+neither train nor select anything.
 """
 
 from __future__ import annotations
@@ -137,7 +138,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="AASCE folder")
     parser.add_argument("--shapes", action="append", help="procedural, or atlas:DIR/NAME; may be given several times")
     parser.add_argument("--patients", type=int, default=160)
-    parser.add_argument("--hours", type=float, default=0.15, help="of training, the same for each source")
+    parser.add_argument("--epochs", type=int, default=PLAN.epochs)
+    parser.add_argument("--hours", type=float, default=None, help="fit the training into this time instead")
     parser.add_argument("--films-alone", action="store_true", help="make the films and train later")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -154,12 +156,13 @@ def main() -> None:
         if options.films_alone:
             return
         checkpoint = fit(
-            data, work, PLAN, resume=True, start=None, hours=options.hours, epochs=PLAN.epochs, device=options.device
+            data, work, PLAN, resume=True, start=None, hours=options.hours, epochs=options.epochs, device=options.device
         )
         weights = to_safetensors(checkpoint, work / "weights.safetensors", PLAN)
         real = [film for film in read_aasce(options.data)[0] if film.label == RIGHT]
         test = [film for film in films_for("test", real) if film.label == RIGHT]
-        figures = {"shapes": shapes, "patients": options.patients, "hours": options.hours}
+        epochs = len((work / "run" / "results.csv").read_text().splitlines()) - 1
+        figures = {"shapes": shapes, "patients": options.patients, "epochs": epochs}
         figures["all right labels"] = recall(weights, real, options.device)
         figures["test films"] = recall(weights, test, options.device)
         result.write_text(json.dumps(figures, indent=1) + "\n")
