@@ -10,6 +10,7 @@ from numbering.dicom.read import read_series
 from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.jobs.models import InstanceRow, Job, JobImage
 from numbering.jobs.node import Node
+from numbering.jobs.siblings import chosen
 from numbering.jobs.states import State
 from numbering.logs import logger, place_of
 from numbering.result import Status
@@ -47,7 +48,7 @@ def parts(node: Node, study_uid: str, series_uid: str, rows: Mapping[str, Instan
     """The parts of a series of which these instances (by SOP Instance UID) are here."""
     try:
         found = read_series([node.path(row.path) for row in rows.values()])
-        assignments = [assignment for series in found for assignment in route(series)]
+        assignments = [chosen(node, assignment) for series in found for assignment in route(series)]
     except Exception as error:  # noqa: BLE001 - a series that breaks routing is listed as failed, the others go on
         log.error("routing failed", series_instance_uid=series_uid, error=error)
         return [fault_part(study_uid, series_uid, rows, error, "routing/-")]

@@ -34,6 +34,7 @@ from numbering.jobs.record.concluding import conclude_study
 from numbering.jobs.record.filing import objects_to_retire
 from numbering.jobs.record.identities import file_study
 from numbering.jobs.record.series import note_change
+from numbering.jobs.siblings import with_companions
 from numbering.jobs.states import State
 from numbering.jobs.store import reading, writing
 from numbering.logs import bind, logger
@@ -113,9 +114,11 @@ def _infer_and_store(node: Node, claim: Claim) -> None:
         quality = (f"series incomplete: {job.found} of {job.expected}",) if job.expected is not None else ()
         assignment = _assignment(node, job)
         retires = objects_to_retire(session, job)
+    assignment = with_companions(node, assignment)
     images = assignment.series.images
     file_study(node, assignment.series.study_instance_uid, images[0].path, moves=False)
-    trail(node.settings).accessed(assignment.series.study_instance_uid, Counter(each.sop_class_uid for each in images))
+    read = [each for one in (assignment.series, *assignment.companions) for each in one.images]
+    trail(node.settings).accessed(assignment.series.study_instance_uid, Counter(each.sop_class_uid for each in read))
     result = infer.number(
         assignment,
         node.pipelines.named(name),
