@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
+from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from numbering.anatomy import Level
 from numbering.phantom.scene.labels import vertebra_label
@@ -169,13 +170,13 @@ def read_volume(path: Path, labels: Path) -> Scan:
 
 
 def oriented(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """A NIfTI volume ``[slice, row, column]`` along the axes of the patient nearest to it; index to mm LPS."""
-    image = nibabel.load(path)  # type: ignore[attr-defined]
-    wanted = nibabel.orientations.axcodes2ornt(("L", "P", "S"))  # type: ignore[no-untyped-call]
-    turn = nibabel.orientations.ornt_transform(nibabel.orientations.io_orientation(image.affine), wanted)  # type: ignore[no-untyped-call]
-    image = image.as_reoriented(turn)
-    affine = np.asarray(RAS_TO_LPS @ image.affine)[:, [2, 1, 0, 3]]
-    return np.asanyarray(image.dataobj).transpose(2, 1, 0), affine
+    """A NIfTI volume ``[slice, row, column]``, its axes the ones nearest to z, y and x; index to mm LPS."""
+    image = Nifti1Image.from_filename(path)
+    affine = np.asarray(RAS_TO_LPS @ image.affine)
+    directions = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
+    _, axes = linear_sum_assignment(-directions)  # of x, y and z
+    order = [int(axis) for axis in axes[::-1]]
+    return np.asanyarray(image.dataobj).transpose(order), affine[:, [*order, 3]]
 
 
 def labelled_bodies(seg: NDArray[Any], affine: NDArray[np.float64]) -> dict[str, TrueBody]:
@@ -210,7 +211,7 @@ def _of_phantom(folder: Path, series: Mapping[str, Any]) -> Scan:
     from numbering.study import View
 
     (found,) = read_series(sorted((folder / series["folder"]).glob("*.dcm")))
-    labels = np.asanyarray(nibabel.load(folder / series["labels"]).dataobj).transpose(2, 1, 0)  # type: ignore[attr-defined]
+    labels = np.asanyarray(Nifti1Image.from_filename(folder / series["labels"]).dataobj).transpose(2, 1, 0)
     sent = [index for index in range(len(labels)) if index not in series["missing"]]
     uids = series["sop_instance_uids"]
     names = [f"{uids[0]}#{number}" for number in range(1, len(sent) + 1)] if len(uids) < len(sent) else uids

@@ -45,7 +45,7 @@ Build = Callable[[frozenset[str]], Method]
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One case: ``answer`` is the pipeline's; ``forced`` what each of `METHODS` would have said had it not abstained."""
+    """One case: the pipeline's ``answer``, and what each of `METHODS` would have said had it not abstained."""
 
     answer: Outcome
     forced: Mapping[str, Outcome]
@@ -61,7 +61,10 @@ def judge(
 ) -> list[Judged]:
     """Read every case. ``without`` is left out of all readings; of series that do not show L1 only answers count."""
     answer = build(without)
-    methods = {name: build(without | parts | {"abstention"}) for name, parts in METHODS.items() if not parts & without}
+    one_left = any(parts & without for parts in METHODS.values())
+    methods = {
+        name: build(without | parts | {"abstention"}) for name, parts in METHODS.items() if not (one_left and parts)
+    }
     judged = []
     for case in cases:
         scan = case.scan()

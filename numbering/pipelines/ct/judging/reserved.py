@@ -2,9 +2,10 @@
 
 ``python -m numbering.pipelines.ct.judging.reserved --out DIR --split test --anatomy normal --patients 100 --shows l1``
 writes pairs of NIfTI volumes (HU and VerSe labels) with the truth beside them: with ``l1`` one series a patient, from
-the regions that clinics scan, with ``no-l1`` three, of neck, chest and pelvis, that end before L1. Slices and pixels are
-about 2 mm, which is what the small networks see; an archive's would take ten times as long. Scanner and reconstruction
-are simulated as for DICOM. A run that was broken off goes on where it was; the same arguments write the same series.
+the regions that clinics scan, with ``no-l1`` three, of neck, chest and pelvis, that end before L1. Slices and pixels
+are about 2 mm, which is what the small networks see; an archive's would take ten times as long. Scanner and
+reconstruction are simulated as for DICOM. A run that was broken off goes on where it was; the same arguments write the
+same series.
 """
 
 from __future__ import annotations
