@@ -36,9 +36,9 @@ class Size:
     instance_features: tuple[int, int, int, int, int, int]
     """Channels of the U-Net's encoder from fine to coarse, and of its last decoder."""
     direct_shape: tuple[int, int, int] | None
-    """The whole volume is squeezed into so many slices, rows, columns; None: it keeps its shape, see ``direct_every``."""
+    """The whole volume is squeezed into so many slices, rows, columns; None: it keeps its shape (``direct_every``)."""
     direct_every: int
-    """Voxels of the direct grid are so many of the working grid on a side, averaged (where ``direct_shape`` is None)."""
+    """A voxel of the direct grid is the mean of so many of the working grid a side (where ``direct_shape`` is None)."""
     direct_hu: tuple[float, float]
     direct_features: tuple[int, int, int, int, int, int]
     classes: str
@@ -46,6 +46,8 @@ class Size:
     groups: int
     """Of each group normalisation."""
     dropout: float
+    flips: Mapping[str, tuple[int, ...]]
+    """Axes that training mirrors by chance: 0 slices (see `learning.augment`), 1 rows, 2 columns."""
     learning_rate: Mapping[str, float]
     batch: Mapping[str, int]
     steps: Mapping[str, int]
@@ -65,6 +67,7 @@ SIZES: Mapping[str, Size] = {
         classes="L1+T12+rib",
         groups=8,
         dropout=0.1,
+        flips={"direct": (2,), "instance": (2,)},
         learning_rate={"direct": 1e-3, "instance": 1e-3},
         batch={"direct": 2, "instance": 4},
         steps={"direct": 6000, "instance": 6000},
@@ -84,6 +87,7 @@ SIZES: Mapping[str, Size] = {
         classes="L1",
         groups=16,
         dropout=0.3,
+        flips={"direct": (0, 1, 2), "instance": (1, 2)},
         learning_rate={"direct": 1e-3, "instance": 1e-3},
         batch={"direct": 4, "instance": 6},
         steps={"direct": 100_000, "instance": 50_000},
