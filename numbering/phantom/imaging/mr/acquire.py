@@ -14,7 +14,7 @@ from numbering.phantom.imaging.mr import coil
 from numbering.phantom.imaging.mr.appearance import Appearance
 from numbering.phantom.imaging.mr.excitation import Band, crosstalk, moving_with_breath
 from numbering.phantom.imaging.mr.form import Field, form
-from numbering.phantom.imaging.mr.lattice import faded, folded, mid_slice, painted_grid
+from numbering.phantom.imaging.mr.lattice import faded, folded, mid_slice, painted_grid, sides
 from numbering.phantom.imaging.mr.levels import DiscPlace, SliceLevel, discs, level_of
 from numbering.phantom.imaging.mr.painting import painted
 from numbering.phantom.imaging.mr.planes import Planned, plan, single
@@ -70,6 +70,39 @@ def acquire(
     return MrSeries(protocol, tuple(scanner.slices(planned, labels=labels)))
 
 
+def acquire_together(
+    skeleton: Skeleton,
+    structures: Sequence[Structure],
+    protocols: Sequence[Protocol],
+    planned: Sequence[Planned],
+    seed: int,
+    *,
+    device: torch.device | str = "cpu",
+) -> tuple[MrSeries, ...]:
+    """Series of several contrasts on the same slices, painted once for all of them: the quick path for training.
+
+    The protocols sample the same field of view alike (``ValueError``); contrast, noise and motion are their own.
+    """
+    first = protocols[0]
+    if any((sides(one), one.thickness_mm) != (sides(first), first.thickness_mm) for one in protocols):
+        raise ValueError("protocols that sample otherwise cannot be acquired together: expected one lattice")
+    scanners = [
+        _Scanner(skeleton, structures, one, np.random.default_rng([seed, skeleton.patient.seed, 0x3A8, number]), device)
+        for number, one in enumerate(protocols)
+    ]
+
+    def shade(structure: Structure, distance: Tensor, points: Tensor) -> Tensor:
+        return torch.cat([one.appearance(structure, distance, points) for one in scanners])
+
+    found: list[list[MrSlice]] = [[] for _ in scanners]
+    both = painted(structures, shade, 2 * len(scanners), planned, first, device)
+    for one, channels in zip(planned, both, strict=True):
+        level = level_of(skeleton, one.centre, one.normal)
+        for scanner, slices, (water, fat) in zip(scanners, found, channels.split(2), strict=True):
+            slices.append(scanner.formed(one, planned, water, fat, level))
+    return tuple(MrSeries(one, tuple(slices)) for one, slices in zip(protocols, found, strict=True))
+
+
 def training_slice(
     skeleton: Skeleton,
     structures: Sequence[Structure],
@@ -98,30 +131,39 @@ class _Scanner:
         device: torch.device | str,
     ) -> None:
         self._skeleton, self._structures, self._protocol, self._device = skeleton, structures, protocol, device
-        self._appearance = Appearance(skeleton, structures, protocol, skeleton.patient.seed)
+        self.appearance = Appearance(skeleton, structures, protocol, skeleton.patient.seed)
         self._reference = skeleton.at(22.0) + np.array([0, 25.0, 0])
         self._back = _back_of(structures, float(self._reference[1]))
         self._coil_seed, self._band = int(rng.integers(1 << 31)), Band(rng)
         self._rng = rng
-        self._scale = protocol.white / self._appearance.brightest
+        self._scale = protocol.white / self.appearance.brightest
 
     def slices(self, planned: Sequence[Planned], *, labels: bool) -> Iterator[MrSlice]:
         """The series, slice by slice."""
-        both = painted(self._structures, self._appearance, planned, self._protocol, self._device)
+        both = painted(self._structures, self.appearance, 2, planned, self._protocol, self._device)
         for one, (water, fat) in zip(planned, both, strict=True):
-            yield self._slice(one, planned, water, fat, labels=labels)
+            level = level_of(self._skeleton, one.centre, one.normal)
+            yield self.formed(one, planned, water, fat, level, labels=labels)
 
-    def _slice(
-        self, planned: Planned, series: Sequence[Planned], water: Tensor, fat: Tensor, *, labels: bool
+    def formed(
+        self,
+        planned: Planned,
+        series: Sequence[Planned],
+        water: Tensor,
+        fat: Tensor,
+        level: SliceLevel,
+        *,
+        labels: bool = False,
     ) -> MrSlice:
+        """One slice out of what was painted."""
         protocol = self._protocol
         field = self._excited(planned, series, water, fat)
-        image = form(field, protocol, self._appearance.brightest, self._rng)
+        image = form(field, protocol, self.appearance.brightest, self._rng)
         image = image / self._sensitivity(planned.grid).clamp(min=0.03) ** protocol.normalised
         image = self._randomised(image, planned.grid)
         pixels = (image * self._scale).round().clamp(0, STORED_MOST).to(torch.int32).cpu().numpy().astype(np.uint16)
         drawn = label_volume(self._structures, planned.grid, self._device)[0].cpu().numpy() if labels else None
-        return MrSlice(planned, pixels, level_of(self._skeleton, planned.centre, planned.normal), drawn)
+        return MrSlice(planned, pixels, level, drawn)
 
     def _excited(self, planned: Planned, series: Sequence[Planned], water: Tensor, fat: Tensor) -> Field:
         """Saturated, smeared by breath, weighted by the coil, and folded."""
@@ -153,7 +195,7 @@ class _Scanner:
         if beyond.blur_mm:
             image = coil.blurred(image, beyond.blur_mm / self._protocol.pixel_mm)
         if beyond.gamma:
-            top = self._appearance.brightest
+            top = self.appearance.brightest
             image = top * (image / top).clamp(min=0) ** float(np.exp(self._rng.normal(0, 0.4 * beyond.gamma)))
         return image
 

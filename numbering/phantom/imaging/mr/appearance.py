@@ -40,8 +40,6 @@ _RECIPES: Mapping[int, Recipe] = {
 class Appearance:
     """A `numbering.phantom.scene.structure.Shade` for one patient and one protocol: channels water and fat."""
 
-    background = (0.0, 0.0)
-
     def __init__(self, skeleton: Skeleton, structures: Sequence[Structure], protocol: Protocol, seed: int) -> None:
         self._look = Look(skeleton, protocol, seed, structures)
         self._protocol = protocol

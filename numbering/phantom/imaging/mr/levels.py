@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -96,7 +97,8 @@ class SliceLevel:
 
 def level_of(skeleton: Skeleton, point: Array, normal: Array) -> SliceLevel:
     """The level of the plane through ``point`` (mm, patient frame) with this unit normal."""
-    places, axis = discs(skeleton), _axis(skeleton)
+    places = discs(skeleton)
+    axis = _axis(skeleton, places)
     side = (axis - point) @ normal
     cuts = np.flatnonzero(side[:-1] * side[1:] <= 0)
     if cuts.size == 0 or abs(normal[2]) < 0.3:
@@ -126,11 +128,10 @@ _IN_DISC = (2, 3)
 _SACRUM_DEPTH_MM = 60.0
 
 
-def _axis(skeleton: Skeleton) -> Array:
+def _axis(skeleton: Skeleton, places: Sequence[DiscPlace]) -> Array:
     """Points ``(n, 3)`` down the middle of the bodies: per vertebra its upper endplate, its centre, its lower
     endplate, the disc's centre and the endplate below the disc; then down into the sacrum."""
     points: list[Array] = []
-    places = discs(skeleton)
     following = [placed.sagittal_corners()[:2].mean(0) for placed in skeleton.vertebrae[1:]]
     following.append(skeleton.s1_corners().mean(0))
     for placed, place, after in zip(skeleton.vertebrae, places, following, strict=True):

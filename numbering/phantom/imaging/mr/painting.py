@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from numbering.phantom.imaging.mr.appearance import Appearance
 from numbering.phantom.imaging.mr.lattice import mid_slice, painted_grid
 from numbering.phantom.imaging.mr.planes import Planned
 from numbering.phantom.imaging.mr.protocol import Protocol
 from numbering.phantom.pose import Array
-from numbering.phantom.scene.structure import Grid, Structure, paint
+from numbering.phantom.scene.structure import Grid, Shade, Structure, paint
 
 _MOST_VOXELS = 5_000_000
 _NEAR_SHARE = 0.3
@@ -21,21 +20,22 @@ _NEAR_SHARE = 0.3
 
 def painted(
     structures: Sequence[Structure],
-    appearance: Appearance,
+    appearance: Shade,
+    channels: int,
     planned: Sequence[Planned],
     protocol: Protocol,
     device: torch.device | str,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Water and fat ``(rows, columns)`` of each slice, on the lattice of `painted_grid`."""
+) -> Iterator[Tensor]:
+    """Channels ``(channels, rows, columns)`` of each slice, on the lattice of `painted_grid`: water and fat of each
+    contrast."""
     for group in _groups(planned, protocol):
         grids = [painted_grid(one.grid, protocol) for one in group]
         count = grids[0].shape[0]
-        volume = paint(structures, _joined(grids), appearance, appearance.background, device)
+        volume = paint(structures, _joined(grids), appearance, (0.0,) * channels, device)
         # An excited slice is no box: its middle counts more than its edges.
         profile = torch.exp(-0.5 * (torch.linspace(-1, 1, count, device=volume.device) * 0.9) ** 2)
         weighted = volume.unflatten(1, (len(group), count)) * (profile / profile.sum())[:, None, None]
-        water, fat = weighted.sum(2)
-        yield from zip(water, fat, strict=True)
+        yield from weighted.sum(2).unbind(1)
 
 
 def _groups(planned: Sequence[Planned], protocol: Protocol) -> Iterator[list[Planned]]:

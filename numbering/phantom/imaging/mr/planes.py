@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +61,13 @@ def _parallel(skeleton: Skeleton, protocol: Protocol, rng: np.random.Generator) 
     """A stack along each disc from L1-L2 to the last; often from L2-L3 or L3-L4."""
     wanted = [place for place in discs(skeleton) if str(place.disc).startswith(_WORTH_A_STACK) and not place.fused]
     first = int(rng.choice([0, 0, 0, 1, 2]))
+    return stacks(protocol, wanted[min(first, len(wanted) - 1) :], rng)
+
+
+def stacks(protocol: Protocol, places: Sequence[DiscPlace], rng: np.random.Generator) -> tuple[Planned, ...]:
+    """An axial stack along each of these discs."""
     planned: list[Planned] = []
-    for stack, place in enumerate(wanted[min(first, len(wanted) - 1) :]):
+    for stack, place in enumerate(places):
         axes, centre = _aim(place, rng)
         planned += _stack(protocol, centre, axes, protocol.slices, "axial", aimed_at=place.disc, stack=stack)
     return tuple(planned)
@@ -78,7 +84,11 @@ def _aim(place: DiscPlace, rng: np.random.Generator) -> tuple[Array, Array]:
 def _block(skeleton: Skeleton, protocol: Protocol, rng: np.random.Generator) -> tuple[Planned, ...]:
     """Contiguous slices over the lower lumbar spine, tilted as one of its discs or not at all."""
     places = [place for place in discs(skeleton) if str(place.disc).startswith(_WORTH_A_STACK)]
-    middle = places[-3] if rng.random() < 0.7 else places[-2]
+    return block(protocol, places[-3] if rng.random() < 0.7 else places[-2], rng)
+
+
+def block(protocol: Protocol, middle: DiscPlace, rng: np.random.Generator) -> tuple[Planned, ...]:
+    """Axial slices about one disc, tilted as it is or not at all."""
     axes, centre = _aim(middle, rng)
     if rng.random() < 0.4:
         upright = np.eye(3) @ small_turn(float(rng.normal(0, 5)), 0.0, 0.0)
