@@ -28,8 +28,8 @@ SAME_STEP_MM = 1e-3
 """Pixels whose steps differ by less are of one size and direction: 0.5 mm over an image of 512."""
 GAP = 1.5
 """Neighbours further apart than this many usual distances have a gap between them."""
-MOST_TILTED = 0.5
-"""Cosine between a plane's normal and the mean one: planes beyond 60° have no order with the others."""
+MOST_CROSSED_DEGREES = 75.0
+"""Planes that cross more steeply have no order; stacks along the discs of one spine differ by less."""
 KEPT_SLICES = 8
 """Decoded slices that a stack holds: 8 MiB of 512 × 512."""
 SHEARED_DEGREES = 0.5
@@ -287,9 +287,10 @@ def _places(planes: Sequence[Plane]) -> NDArray[np.float64]:
     """Where each plane cuts a line through the middle of the images, mm along it."""
     along = _mean_normal(planes)
     middle = np.mean([plane.centre_mm for plane in planes], axis=0)
-    normals = np.array([plane.normal for plane in planes])
+    normals = np.array([plane.normal * _sign(plane.normal) for plane in planes])
+    directions = np.unique(normals.round(3), axis=0)
     offsets = np.array([plane.position_mm for plane in planes]) - middle
-    if np.abs(normals @ along).min() < MOST_TILTED:
+    if (directions @ directions.T).min() < np.cos(np.radians(MOST_CROSSED_DEGREES)):
         raise ValueError("found planes that cross each other steeply: expected those of one view")
     places: NDArray[np.float64] = (normals * offsets).sum(1) / (normals @ along)
     return places
