@@ -5,10 +5,11 @@ Bodies, arches and processes are simple solids around the simulator's landmarks:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.ndimage import binary_closing
 
 from numbering.anatomy import Level, Variant
 from numbering.phantom.anatomy.sample import sample
@@ -17,7 +18,7 @@ from numbering.pipelines.ct.levels import EMPTY, place
 from numbering.pipelines.ct.model.preprocess import Direction
 from numbering.pipelines.ct.model.runtime import Instance
 from numbering.pipelines.ct.reading.eyes import DirectLook
-from numbering.pipelines.ct.reading.working import Working, cut, overlap
+from numbering.pipelines.ct.reading.working import Working, cut
 from numbering.pipelines.ct.sizes import SIZES, Size
 from numbering.plane import Plane
 from numbering.stack import Stack
@@ -34,6 +35,7 @@ class Spine:
     """A posed skeleton whose points can be asked for."""
 
     skeleton: Skeleton
+    kept: dict[tuple[float, ...], np.ndarray] = field(default_factory=dict)
 
     @property
     def placed(self) -> list[Placed]:
@@ -59,7 +61,7 @@ class Spine:
         trunk = ((points[..., 0] - x) / TRUNK_MM[0]) ** 2 + ((points[..., 1] - y) / TRUNK_MM[1]) ** 2 < 1
         hu[trunk] = TISSUE_HU
         for number, one in enumerate(self.placed, 1):
-            near = np.linalg.norm(points - one.frame.centre, axis=-1) < 60
+            near = np.abs(points[..., 2] - one.frame.centre[2]) < 45
             if not near.any():
                 continue
             depth = _inside(one, points[near])
@@ -156,7 +158,7 @@ class TrueEyes:
     all; ``ribs`` and ``sacra`` override its signs. ``joined`` levels are taken together with the one below; ``halved``
     ones end at their middle. ``direct`` is the level that the direct network takes for L1 (None: it finds none).
     ``ghosts``: balls of 12 mm at these points that only the instance network sees, each with its place.
-    ``only`` limits blindness to one direction.
+    ``only`` limits blindness, joining and halving to one direction. One such object reads one series.
     """
 
     spine: Spine
@@ -171,22 +173,23 @@ class TrueEyes:
     only: Direction | None = None
     direct: Level | None = Level.L1
     ghosts: Sequence[tuple[np.ndarray, float]] = ()
-    moved: Callable[[np.ndarray], np.ndarray] | None = None
     size: Size = SMALL
     patches: int = 0
-    _labels: dict[int, np.ndarray] = field(default_factory=dict)
+    _labels: np.ndarray | None = None
 
     def labels(self, working: Working) -> np.ndarray:
         """The true vertebra of every voxel that was scanned; ghosts have numbers from 101."""
-        if id(working.hu) not in self._labels:
-            index = np.stack(np.meshgrid(*map(np.arange, working.hu.shape), indexing="ij"), -1)
-            points = working.to_mm(index)
-            found, _ = self.spine.at(points)
+        if self._labels is None:
+            key = (*working.first_mm, *working.hu.shape)
+            points = working.to_mm(np.stack(np.meshgrid(*map(np.arange, working.hu.shape), indexing="ij"), -1))
+            if key not in self.spine.kept:
+                self.spine.kept[key] = self.spine.at(points)[0]
+            found = self.spine.kept[key].copy()
             for number, (centre, _) in enumerate(self.ghosts, 101):
                 found[np.linalg.norm(points - centre, axis=-1) < 12] = number
             found[working.hu <= -1000] = 0
-            self._labels = {id(working.hu): found}
-        return self._labels[id(working.hu)]
+            self._labels = found
+        return self._labels
 
     def whole(self, working: Working) -> DirectLook:
         every = 2
@@ -205,9 +208,10 @@ class TrueEyes:
         if number > 100:
             return self._seen(mask, self.ghosts[number - 101][1], 0.1, 0.05, 0.0)
         level = self.spine.levels[number - 1]
-        if level in self.joined:
-            mask |= labels == number + 1
-        if level in self.halved:
+        faulty = self.only is None or self.only == direction
+        if level in self.joined and faulty:
+            mask = binary_closing(mask | (labels == number + 1), np.ones((7, 1, 1)))
+        if level in self.halved and faulty:
             middle = working.to_index(self.spine.centre(level))[0] - corner[0]
             mask[: max(0, int(np.ceil(middle)))] = False
         said = place(level, self.spine.variant) + self.levels.get(level, 0.0) + self.shift
@@ -231,9 +235,6 @@ class TrueEyes:
         if known:
             last = max(known) if direction == "down" else min(known)
             on = [n for n in seen if (n > last if direction == "down" else n < last)]
-            return (min(on) if direction == "down" else max(one for one in on)) if on else None
+            return (min(on) if direction == "down" else max(on)) if on else None
         middle = (np.array(labels.shape) - 1) / 2
         return min(seen, key=lambda n: float(np.linalg.norm(np.argwhere(labels == n).mean(0) - middle)))
-
-
-__all__ = ["MARROW_HU", "SMALL", "Spine", "TrueEyes", "overlap", "scan", "spine"]

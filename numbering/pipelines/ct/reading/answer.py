@@ -136,8 +136,12 @@ class Reader:
 
     def checked(self, reading: Reading, numbering: Numbering) -> Answer:
         """What of these names is given, or why none is."""
-        numbering = trimmed(numbering, self.point.answer)
-        return Answer(reading, numbering, self._refused(reading, numbering))
+        if reason := _not_in_view(numbering):
+            return Answer(reading, numbering, reason)
+        sure = trimmed(numbering, self.point.answer)
+        if sum(level is not None for level in sure.levels) < FEWEST:
+            return Answer(reading, numbering, self._unsure(numbering))
+        return Answer(reading, sure, self._refused(reading, sure))
 
     def read(self, stack: Stack, slices: Slices) -> Reading:
         """Let the networks look: at all of it, and along the spine."""
@@ -159,17 +163,9 @@ class Reader:
         )
 
     def _refused(self, reading: Reading, numbering: Numbering) -> StatedReason | None:
-        named = [level for level in numbering.levels if level is not None]
-        if len(named) < FEWEST:
-            text = (
-                f"{len(named)} vertebrae could be named, expected at least {FEWEST} in a row; check that this series "
-                "shows the spine"
-            )
-            return StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text=text)
-        if Level.L1 not in named:
-            return _no_first_lumbar(numbering, named)
         if reason := self._unsure(numbering):
             return reason
+        named = [level for level in numbering.levels if level is not None]
         place = numbering.levels.index(Level.L1)
         if reading.bodies[place].cut:
             seen = from_to(str(level) for level in named if level is not Level.L1)
@@ -202,8 +198,18 @@ class Reader:
         return StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text=text)
 
 
-def _no_first_lumbar(numbering: Numbering, named: list[Level]) -> StatedReason:
-    """L1 has no place among the names: it is not in view, was missed, or may be any of several."""
+def _not_in_view(numbering: Numbering) -> StatedReason | None:
+    """Why L1 has no place among the names: it is not in view, was missed, may be any of several; or hardly anything has
+    a name."""
+    named = [level for level in numbering.levels if level is not None]
+    if len(named) < FEWEST:
+        text = (
+            f"{len(named)} vertebrae could be named, expected at least {FEWEST} in a row; check that this series "
+            "shows the spine"
+        )
+        return StatedReason(code=ReasonCode.TARGET_NOT_IN_VIEW, text=text)
+    if Level.L1 in named:
+        return None
     region = from_to(str(level) for level in named)
     chance = chance_of(numbering, Level.L1)
     if chance >= AMBIGUOUS:

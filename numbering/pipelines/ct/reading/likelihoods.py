@@ -8,6 +8,8 @@ that one of the vertebrae is L1, against none of them being it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,32 @@ SACRAL_PLACE, SACRAL = LAST_LUMBAR + 0.5, -4.0
 """The first piece of the sacrum is no vertebra to the network; should it take it for one, it stands about there."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Spine:
+    """The levels of a variant that may be found: their columns, places, and what is to be seen at each."""
+
+    columns: NDArray[np.intp]
+    places: Array
+    thoracic: NDArray[np.bool_]
+    lowest: NDArray[np.bool_]
+    dens: NDArray[np.bool_]
+    sacral: NDArray[np.bool_]
+
+
+@cache
+def _spine(variant: Variant) -> _Spine:
+    every = variant.levels()
+    levels = every[: every.index(Level.S1) + 1]
+    return _Spine(
+        columns=np.array([LEVELS.index(level) for level in levels]),
+        places=np.array([*(place(level, variant) for level in levels[:-1]), SACRAL_PLACE]),
+        thoracic=np.array([level.region == "T" for level in levels]),
+        lowest=np.array([level is levels[-2] for level in levels]),
+        dens=np.array([level is Level.C2 for level in levels]),
+        sacral=np.array([level is Level.S1 for level in levels]),
+    )
+
+
 def evidence_of(
     found: Sequence[Found],
     bodies: Sequence[Body],
@@ -49,25 +77,24 @@ def evidence_of(
 ) -> Evidence:
     """Log-likelihoods of every level for every vertebra, if the spine were of this variant and all places were too high
     by ``shift``. ``walks``: in how many directions the spine was gone along."""
+    spine = _spine(variant)
+    odds = np.array([_is_one(one, walks, spacing_mm) for one in found])[:, None]
+    spread = np.array([one.spread for one in found])[:, None] * point.level_temperature
+    spread = np.clip(spread, LEAST_SPREAD, MOST_SPREAD)
+    away = np.abs(np.array([one.level for one in found])[:, None] - spine.places - shift)
     table = np.full((len(found), len(LEVELS)), -np.inf)
-    spurious = np.zeros(len(found))
-    for row, one in enumerate(found):
-        odds = _is_one(one, walks, spacing_mm)
-        spread = float(np.clip(one.spread * point.level_temperature, LEAST_SPREAD, MOST_SPREAD))
-        signs = _signs(one, variant, point)
-        for level in variant.levels()[: 7 + variant.thoracic + variant.lumbar + 1]:
-            at = SACRAL_PLACE if level is Level.S1 else place(level, variant)
-            away = abs(one.level - at - shift)
-            table[row, LEVELS.index(level)] = (
-                -np.logaddexp(0, -odds)
-                - point.level_trust * (away / spread + np.log(2 * spread))
-                + signs[level]
-                + (SACRAL if level is Level.S1 else 0.0)
-            )
-        spurious[row] = -np.logaddexp(0, odds) - point.level_trust * np.log(PLACES) + 3 * np.log(0.5)
+    table[:, spine.columns] = (
+        -np.logaddexp(0, -odds)
+        - point.level_trust * (away / spread + np.log(2 * spread))
+        + _said([one.rib for one in found], spine.thoracic, point.rib_trust)
+        + _said([one.sacrum for one in found], spine.lowest, point.sacrum_trust)
+        + _said([one.dens for one in found], spine.dens, point.dens_trust)
+        + SACRAL * spine.sacral
+    )
     table[:, LEVELS.index(Level.L1)] += first_lumbar(direct, len(found), point)
-    centres = np.array([body.centre_mm for body in bodies]).reshape(-1, 3)
-    return Evidence(table, spurious, centres)
+    # Nothing is known of ribs, sacrum and dens of what is no vertebra.
+    spurious = -np.logaddexp(0, odds[:, 0]) - point.level_trust * np.log(PLACES) + 3 * np.log(0.5)
+    return Evidence(table, spurious, np.array([body.centre_mm for body in bodies]).reshape(-1, 3))
 
 
 def first_lumbar(direct: Direct, count: int, point: OperatingPoint) -> Array:
@@ -89,28 +116,8 @@ def _is_one(one: Found, walks: int, spacing_mm: float) -> float:
     return odds + (PIECE if one.voxels * spacing_mm**3 < SMALL_MM3 else 0.0)
 
 
-def _signs(one: Found, variant: Variant, point: OperatingPoint) -> dict[Level, float]:
-    """Log-likelihood of ribs, sacrum and dens as they were seen, for each level of this spine."""
-    levels = variant.levels()
-    lowest = levels[levels.index(Level.S1) - 1]
-    rib, sacrum, dens = (
-        float(np.clip(_logit(sign), -trust, trust))
-        for sign, trust in (
-            (one.rib, point.rib_trust),
-            (one.sacrum, point.sacrum_trust),
-            (one.dens, point.dens_trust),
-        )
-    )
-    return {
-        level: _said(rib, level.region == "T") + _said(sacrum, level is lowest) + _said(dens, level is Level.C2)
-        for level in levels
-    }
-
-
-def _said(log_odds: float, there: bool) -> float:
-    return float(-np.logaddexp(0, -log_odds if there else log_odds))
-
-
-def _logit(probability: float) -> float:
-    share = min(max(probability, 1e-9), 1 - 1e-9)
-    return float(np.log(share / (1 - share)))
+def _said(signs: Sequence[float], there: NDArray[np.bool_], trust: float) -> Array:
+    """Log-likelihood ``(n, levels)`` of a sign as it was seen, if it is there (or not), trusted so far."""
+    shares = np.clip(signs, 1e-9, 1 - 1e-9)
+    log_odds = np.clip(np.log(shares / (1 - shares)), -trust, trust)[:, None]
+    return np.asarray(-np.logaddexp(0, np.where(there, -log_odds, log_odds)))

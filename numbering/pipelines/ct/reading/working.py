@@ -169,4 +169,4 @@ def _block_mean(pixels: NDArray[np.float32], every: NDArray[np.intp]) -> NDArray
     for row in range(down):
         for column in range(across):
             total += kept[row::down, column::across]
-    return total / np.float32(down * across)
+    return np.asarray(total / (down * across), np.float32)
