@@ -24,6 +24,7 @@ COUNTED_FROM: Mapping[str, BasisKind] = {
     "l5 by appearance": BasisKind.APPEARANCE,
     "lowest lumbar-type vertebra by appearance": BasisKind.APPEARANCE,
     "lowest lumbar-type vertebra by appearance, presumed l5": BasisKind.APPEARANCE,
+    "appearance of axial slices": BasisKind.APPEARANCE,
 }
 """What `NumberingBasis.counted_from` may say, in small letters."""
 

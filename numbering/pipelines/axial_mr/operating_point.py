@@ -17,5 +17,5 @@ class OperatingPoint:
     """Exponent of what single slices say: below 1, for slices through one disc err together."""
     shifted: float = 0.02
     """Probability that the network is off by one disc on the whole series, to either side."""
-    agrees: float = 3.0
-    """By how much (log-odds) sagittal images whose discs are as far apart as the names say speak for them, at most."""
+    contradicted: float = 3.0
+    """By how much (log-odds) every name loses where sagittal images contradict the numbering."""

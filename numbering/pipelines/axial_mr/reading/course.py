@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from numbering.plane import Plane
 from numbering.stack import Stack
@@ -48,10 +48,14 @@ class Course:
         ahead = np.gradient(self.points, axis=0)
         return np.asarray(ahead / np.linalg.norm(ahead, axis=1, keepdims=True))
 
-    def at(self, along_mm: Array) -> Array:
+    def at(self, along_mm: ArrayLike) -> Array:
         """The points ``(…, 3)`` so far along the line."""
         along = np.asarray(along_mm, float)
         return np.stack([np.interp(along, self.along_mm, self.points[:, axis]) for axis in range(3)], -1)
+
+    def nearest(self, point: Array) -> float:
+        """How far along the line its point nearest to this one (mm) lies."""
+        return float(self.along_mm[int(np.argmin(np.linalg.norm(self.points - point, axis=1)))])
 
     def cut(self, plane: Plane) -> float | None:
         """How far along the line this plane cuts it; where it does so twice, nearest to the middle of the image."""
