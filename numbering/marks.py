@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from numbering.geometry import Box, Point, corners_of
-from numbering.result import Findings, Line, Measurement, Status, Vertebra
+from numbering.result import Findings, Line, Measurement, NumberedDisc, Status, Vertebra
 
 DRAWN = {"lumbar-lordosis": "lordosis", "sacral-slope": "sacral slope"}
 """Measurements whose lines are drawn, by the beginning of their name, and what they are called beside the spine. The
@@ -22,10 +22,13 @@ would see it."""
 
 @dataclass(frozen=True)
 class Mark:
-    """What is drawn for one structure: its outline, and its name. An endplate's outline is not ``closed``."""
+    """What is drawn for one structure: its outline, and its name. An endplate's outline is not ``closed``.
+
+    Without a ``box`` (and outline) the name is that of the whole image.
+    """
 
     frame: int | None
-    box: Box
+    box: Box | None
     outline: tuple[Point, ...]
     name: str
     closed: bool = True
@@ -41,7 +44,7 @@ class AngleMark:
 
 
 def marks_on(findings: Findings, sop_instance_uid: str) -> list[Mark]:
-    """The vertebrae on this image, or the candidates of an abstention."""
+    """The vertebrae on this image, or the discs where it has none, or the candidates of an abstention."""
     if findings.status is Status.ABSTAINED:
         return [
             Mark(found.frame, found.box, corners_of(found.box), f"not numbered {found.score:.2f}")
@@ -49,7 +52,7 @@ def marks_on(findings: Findings, sop_instance_uid: str) -> list[Mark]:
             if found.sop_instance_uid == sop_instance_uid
         ]
     presumed = " presumed" if findings.basis is not None and findings.basis.assumptions else ""
-    return [
+    vertebrae = [
         Mark(
             found.frame,
             found.box,
@@ -58,6 +61,11 @@ def marks_on(findings: Findings, sop_instance_uid: str) -> list[Mark]:
             closed=found.endplate is None,
         )
         for found in findings.vertebrae
+        if found.sop_instance_uid == sop_instance_uid
+    ]
+    return vertebrae or [
+        Mark(found.frame, found.box, corners_of(found.box) if found.box else (), _name(found, presumed))
+        for found in findings.discs
         if found.sop_instance_uid == sop_instance_uid
     ]
 
@@ -77,9 +85,9 @@ def _extended(line: Line) -> Line:
     return (x0 - dx, y0 - dy), (x1 + dx, y1 + dy)
 
 
-def _name(vertebra: Vertebra, presumed: str) -> str:
+def _name(found: Vertebra | NumberedDisc, presumed: str) -> str:
     # Rounded down: 0.996 must not be read as certainty
-    return f"{vertebra.level}{presumed} {math.floor(vertebra.probability * 100) / 100:.2f}"
+    return f"{found.level}{presumed} {math.floor(found.probability * 100) / 100:.2f}"
 
 
 def _words(measured: Measurement) -> str | None:

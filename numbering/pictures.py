@@ -33,7 +33,8 @@ def draw_film(film: Radiograph, findings: Findings, path: Path) -> Path:
     words = labels(marks, angles, rows, columns)
     colour = AMBER if findings.status is Status.ABSTAINED else GREEN
     for mark, name in zip(marks, words, strict=False):
-        pen.line(mark.outline, colour, closed=mark.closed)
+        if mark.outline:
+            pen.line(mark.outline, colour, closed=mark.closed)
         pen.write(name, colour)
     for angle, value in zip(angles, words[len(marks) :], strict=True):
         for line in angle.lines:

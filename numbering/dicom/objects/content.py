@@ -31,6 +31,9 @@ UNITS = {
     "mm": MILLIMETRE,
     "deg": Code("deg", "UCUM", "degree"),
     "%": Code("%", "UCUM", "Percent"),
+    "HU": Code("[hnsf'U]", "UCUM", "Hounsfield unit"),
+    "cm3": Code("cm3", "UCUM", "cubic centimeter"),
+    "mm3": Code("mm3", "UCUM", "cubic millimeter"),
 }
 """By `Measurement.unit`."""
 
@@ -111,6 +114,15 @@ def image(
 def region(points: NDArray[np.float64], source: Dataset) -> Dataset:
     """SCOORD "Image Region": a POLYLINE through graphic points ``(n, 2)``, selected from an IMAGE item."""
     return _drawn(CONTAINS, Code("111030", "DCM", "Image Region"), points, source)
+
+
+def centre(point_mm: tuple[float, float, float], frame_of_reference_uid: str) -> Dataset:
+    """SCOORD3D "Center": a point in mm of a frame of reference."""
+    item = _item("SCOORD3D", CONTAINS, Code("111010", "DCM", "Center"))
+    item.GraphicType = "POINT"
+    item.GraphicData = list(point_mm)
+    item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
+    return item
 
 
 def path(points: NDArray[np.float64], source: Dataset) -> Dataset:

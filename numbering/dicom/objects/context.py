@@ -60,16 +60,21 @@ def procedure(result: NumberingResult) -> Code:
 
 
 def image_library(result: NumberingResult, sources: Sources) -> Dataset:
-    """TID 1600."""
-    entries = [_entry(result, sources[source.sop_instance_uid]) for source in result.sources]
-    group = content.container(Code("126200", "DCM", "Image Library Group"), entries)
+    """TID 1600. What all images of a volume have alike is said once, of the group."""
+    headers = [sources[source.sop_instance_uid] for source in result.sources]
+    described = [list(image_descriptors(header)) for header in headers]
+    shared = described[0] if len(headers) > 1 and all(each == described[0] for each in described) else []
+    entries = [
+        _entry(result, header, [] if shared else descriptors)
+        for header, descriptors in zip(headers, described, strict=True)
+    ]
+    group = content.container(Code("126200", "DCM", "Image Library Group"), [*shared, *entries])
     return content.container(Code("111028", "DCM", "Image Library"), [group])
 
 
-def _entry(result: NumberingResult, source: Dataset) -> Dataset:
+def _entry(result: NumberingResult, source: Dataset, descriptors: list[Dataset]) -> Dataset:
     """TID 1601 with the descriptors of TID 1602 that the header holds; none is invented."""
     item = image_of(CONTAINS, result, source.SOPInstanceUID, None)
-    descriptors = list(image_descriptors(source))
     if descriptors:
         item.ContentSequence = Sequence(descriptors)
     return item

@@ -15,6 +15,9 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from numbering.dicom.broken import BROKEN_DICOM
+from numbering.dicom.objects.key_images import key_images
+from numbering.dicom.objects.label_segmentation import label_segmentation
+from numbering.dicom.objects.parametric_map import parametric_maps
 from numbering.dicom.objects.presentation import presentations
 from numbering.dicom.objects.report import report
 from numbering.dicom.objects.retirement import retirement
@@ -28,7 +31,7 @@ IMPLEMENTATION_VERSION_NAME = "NUMBERING"
 
 @dataclass(frozen=True)
 class Written:
-    """An object of ours on disk; `kind` is its modality, ``SR``, ``PR`` or ``KO``."""
+    """An object of ours on disk; `kind` is its modality: ``SR``, ``PR``, ``SEG``, ``KO``, or ``OT`` of a heat map."""
 
     path: Path
     sop_class_uid: str
@@ -40,16 +43,26 @@ class DifferentBytesError(RuntimeError):
     """A file of this UID exists and holds other bytes: the encoding was not pure, or the file was changed."""
 
 
-def encode(result: NumberingResult, sources: Mapping[str, Path], *, segmented: bool = False) -> list[Dataset]:
-    """The SR and the presentation states of a numbered or abstained result, the SR first; segmentations of bodies where
-    they are asked for; at the end the key object selection that takes an earlier revision out of use.
+def encode(
+    result: NumberingResult, sources: Mapping[str, Path], *, segmented: bool = False, mapped: bool = False
+) -> list[Dataset]:
+    """The SR and the presentation states of a numbered or abstained result, the SR first; the segmentation of a volume,
+    and of the bodies on films where that is asked for (``segmented``); heat maps where they are (``mapped``); key
+    images; at the end the key object selection that takes an earlier revision out of use.
 
     `sources` gives the file of each of the result's source images by SOP Instance UID; ``LookupError`` names one that
     is missing, ``ValueError`` a file that holds another image.
     """
     headers = {source.sop_instance_uid: source_header(source.sop_instance_uid, sources) for source in result.sources}
-    masks = segmentations(result, headers) if segmented else ()
-    return [report(result, headers), *presentations(result, headers), *masks, *retirement(result, headers)]
+    return [
+        report(result, headers),
+        *presentations(result, headers),
+        *label_segmentation(result, headers),
+        *(segmentations(result, headers) if segmented else ()),
+        *(parametric_maps(result, headers) if mapped else ()),
+        *key_images(result, headers),
+        *retirement(result, headers),
+    ]
 
 
 def object_bytes(dataset: Dataset) -> bytes:

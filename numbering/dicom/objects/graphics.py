@@ -28,7 +28,8 @@ def graphic_annotations(
         angles_here = [angle for angle in angles if angle.frame == frame]
         words = labels(marks_here, angles_here, image.rows, image.columns)
         names, values = words[: len(marks_here)], words[len(marks_here) :]
-        yield _annotation(image, frame, OUTLINES, drawn=[_outline(image, mark) for mark in marks_here])
+        if outlines := [_outline(image, mark) for mark in marks_here if mark.outline]:
+            yield _annotation(image, frame, OUTLINES, drawn=outlines)
         yield _annotation(image, frame, NAMES, words=[_text(image, name) for name in names])
         if angles_here:
             lines = [_line(image, line, closed=False) for angle in angles_here for line in angle.lines]

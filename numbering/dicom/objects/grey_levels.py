@@ -58,8 +58,33 @@ def copy_modality_lut(ds: Dataset, source: Dataset) -> None:
 
 
 def copy_voi_lut(ds: Dataset, source: Dataset) -> None:
-    """Softcopy VOI LUT (PS3.3 C.11.8): the image's first table, or its first window; nothing is identity."""
-    macro = _functional_group(source, "FrameVOILUTSequence") or source
+    """Softcopy VOI LUT (PS3.3 C.11.8): the image's first table, or its first window; nothing is identity.
+
+    Frames of an enhanced object that have windows of their own keep them.
+    """
+    found: list[tuple[Dataset, list[int]]] = []
+    frames = source.get("PerFrameFunctionalGroupsSequence") or []
+    for number, item in enumerate(frames, start=1):
+        for macro in list(item.get("FrameVOILUTSequence") or [])[:1]:
+            voi = _voi(macro, source)
+            same = next((numbers for other, numbers in found if other == voi), None)
+            if same is None:
+                found.append((voi, [number]))
+            else:
+                same.append(number)
+    if not found:
+        found = [(_voi(_functional_group(source, "FrameVOILUTSequence") or source, source), [])]
+    elif len(found) > 1:
+        for voi, numbers in found:
+            image = Dataset()
+            image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
+            image.ReferencedFrameNumber = numbers
+            voi.ReferencedImageSequence = Sequence([image])
+    if any(len(voi) for voi, _ in found):
+        ds.SoftcopyVOILUTSequence = Sequence([voi for voi, _ in found])
+
+
+def _voi(macro: Dataset, source: Dataset) -> Dataset:
     voi = Dataset()
     if macro.get("VOILUTSequence"):
         voi.VOILUTSequence = Sequence([_copied_table(macro.VOILUTSequence[0], source)])
@@ -67,8 +92,7 @@ def copy_voi_lut(ds: Dataset, source: Dataset) -> None:
         for keyword in _WINDOW:
             if macro.get(keyword) not in (None, ""):
                 setattr(voi, keyword, _first(macro[keyword].value))
-    if len(voi):
-        ds.SoftcopyVOILUTSequence = Sequence([voi])
+    return voi
 
 
 def _copy(target: Dataset, source: Dataset, keywords: tuple[str, ...]) -> None:

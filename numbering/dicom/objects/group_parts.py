@@ -18,12 +18,12 @@ from numbering.uids import derived_uid
 
 GROUP = Code("125007", "DCM", "Measurement Group")
 COMMENT = Code("121106", "DCM", "Comment")
-_FINDING_SITE = Code("363698007", "SCT", "Finding Site")
+FINDING_SITE = Code("363698007", "SCT", "Finding Site")
 
 
 def finding_site(name: str) -> Dataset:
     """The vertebra (``L4``) or disc (``L4-L5``) as Finding Site; ``ValueError`` for another name."""
-    return content.code(HAS_CONCEPT_MOD, _FINDING_SITE, codes.structure(name))
+    return content.code(HAS_CONCEPT_MOD, FINDING_SITE, codes.structure(name))
 
 
 def tracking(result: NumberingResult, kind: str, identifier: str) -> Iterator[Dataset]:

@@ -55,7 +55,7 @@ PATIENT_AND_STUDY_TYPE_3 = (
 )
 """Copied where the source has them."""
 
-SERIES_NUMBERS = {"SR": 9001, "PR": 9002, "SEG": 9003, "KO": 9004}
+SERIES_NUMBERS = {"SR": 9001, "PR": 9002, "SEG": 9003, "KO": 9004, "OT": 9005}
 """High, so that our series come after the acquisitions in a viewer's list."""
 
 

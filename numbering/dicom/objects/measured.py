@@ -56,6 +56,8 @@ def measurement(result: NumberingResult, measured: Measurement) -> Dataset:
         return content.code(CONTAINS, name, _FAILURE, children)
     if measured.uncertainty is not None:
         children.append(content.num(HAS_PROPERTIES, _PLUS_MINUS, measured.uncertainty, unit))
+    if measured.volume_mm3 is not None:
+        children.append(content.num(HAS_PROPERTIES, codes.MEASURED_VOLUME, measured.volume_mm3, content.UNITS["mm3"]))
     children += _paths(result, measured)
     return content.num(CONTAINS, name, measured.value, unit, children=children)
 

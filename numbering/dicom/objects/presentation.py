@@ -46,7 +46,8 @@ def _presentation(result: NumberingResult, image: SourceImage, source: Dataset, 
     marks = marks_on(result.findings, image.sop_instance_uid)
     angles = angles_on(result.findings, image.sop_instance_uid)
     ds.GraphicAnnotationSequence = Sequence(graphic_annotations(image, marks, angles, notice(result)))
-    layers = [OUTLINES, NAMES, ANGLES] if angles else [OUTLINES, NAMES]
+    outlined = any(mark.outline for mark in marks)
+    layers = [*([OUTLINES] if outlined else []), NAMES, *([ANGLES] if angles else [])]
     _set_layers(ds, layers)
     copy_shutter(ds, source)
     _copy_overlays(ds, source, layers)

@@ -40,7 +40,7 @@ def report(result: NumberingResult, sources: Sources) -> Dataset:
     if result.predecessor_sr_uid is not None:
         ds.PredecessorDocumentsSequence = predecessor(result.predecessor_sr_uid, sop_class, first)
     ds.CodingSchemeIdentificationSequence = codes.scheme_identification()
-    ds.update(_root(result, sources))
+    ds.update(_root(result, sources, str(first.FrameOfReferenceUID) if spatial else None))
     settle_character_set(ds, first)
     return ds
 
@@ -59,14 +59,14 @@ def _verify(ds: Dataset, result: NumberingResult, source: Dataset) -> None:
         ds.VerifyingObserverSequence = Sequence([observer])
 
 
-def _root(result: NumberingResult, sources: Sources) -> Dataset:
+def _root(result: NumberingResult, sources: Sources, space: str | None) -> Dataset:
     children = [
         language(),
         *observer(result),
         content.code(HAS_CONCEPT_MOD, Code("121058", "DCM", "Procedure reported"), procedure(result)),
         image_library(result, sources),
     ]
-    if measured := list(groups(result)):
+    if measured := list(groups(result, space)):
         children.append(content.container(Code("126010", "DCM", "Imaging Measurements"), measured))
     evaluated = list(evaluations(result))
     children.append(content.container(Code("C0034375", "UMLS", "Qualitative Evaluations"), evaluated))

@@ -29,10 +29,13 @@ def retirement(result: NumberingResult, sources: Sources) -> Iterator[Dataset]:
     if not result.retires:
         return
     first = sources[result.sources[0].sop_instance_uid]
+    beside = bool(result.findings.key_images)  # which are in the same series
+    number = 2 if beside else 1
     ds = begin(
-        result, first, modality="KO", sop_class_uid=KeyObjectSelectionDocumentStorage, kind="KO", instance_number=1
+        result, first, modality="KO", sop_class_uid=KeyObjectSelectionDocumentStorage, kind="KO", instance_number=number
     )
-    ds.SeriesDescription = "numbering: superseded results"
+    if not beside:
+        ds.SeriesDescription = "numbering: superseded results"
     when = local_time(result, first)
     ds.ContentDate, ds.ContentTime = when.strftime("%Y%m%d"), when.strftime("%H%M%S.%f")
     ds.ReferencedPerformedProcedureStepSequence = Sequence()

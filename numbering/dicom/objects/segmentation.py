@@ -8,27 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.utils import pack_bits
 from pydicom.sequence import Sequence as Items
-from pydicom.sr.coding import Code
-from pydicom.uid import SegmentationStorage
 
-from numbering.anatomy import Level
-from numbering.dicom.objects import codes
-from numbering.dicom.objects.codes import coded
-from numbering.dicom.objects.group_parts import tracking_uid
-from numbering.dicom.objects.header import begin, local_time, settle_character_set
+from numbering.dicom.objects.header import settle_character_set
 from numbering.dicom.objects.references import reference
+from numbering.dicom.objects.segments import begin_segmentation, derived_from, segment, segment_of_frame, set_bits
 from numbering.geometry import Point, inside
 from numbering.result import NumberingResult, SourceImage, Vertebra
 from numbering.uids import derived_uid
-
-_ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
-_SEGMENTATION = Code("113076", "DCM", "Segmentation")
-_SOURCE = Code("121322", "DCM", "Source image for image processing operation")
 
 
 def segmentations(result: NumberingResult, sources: Mapping[str, Dataset]) -> Iterator[Dataset]:
@@ -52,46 +40,16 @@ Body = tuple[int, Vertebra, tuple[Point, ...]]
 def _segmentation(
     result: NumberingResult, image: SourceImage, source: Dataset, bodies: Sequence[Body], number: int
 ) -> Dataset:
-    ds = begin(
-        result,
-        source,
-        modality="SEG",
-        sop_class_uid=SegmentationStorage,
-        kind=f"SEG {image.sop_instance_uid}",
-        instance_number=number,
-    )
-    when = local_time(result, source)
-    ds.ContentDate, ds.ContentTime = when.strftime("%Y%m%d"), when.strftime("%H%M%S.%f")
+    ds = begin_segmentation(result, source, f"SEG {image.sop_instance_uid}", number, "Vertebral bodies")
     ds.PatientOrientation = source.get("PatientOrientation") or ""
-    ds.BodyPartExamined = "SPINE"  # unpaired, so that Laterality is not asked for (PS3.3 C.7.3.1)
-    ds.ContentLabel = "NUMBERING"
-    ds.ContentDescription = "Vertebral bodies: AI, unverified"
-    ds.ContentCreatorName = ""
-    ds.ImageType = ["DERIVED", "PRIMARY"]
-    ds.SegmentationType = "BINARY"
-    ds.LossyImageCompression = "01" if source.get("LossyImageCompression") == "01" else "00"
     ds.SegmentSequence = Items(
-        [_segment(result, number, index, found) for number, (index, found, _) in enumerate(bodies, start=1)]
+        [segment(result, number, index, found) for number, (index, found, _) in enumerate(bodies, start=1)]
     )
     ds.ReferencedSeriesSequence = _referenced(source, image)
     _describe_frames(ds, result, image, bodies)
-    _set_pixels(ds, image, [corners for _, _, corners in bodies])
+    set_bits(ds, image.rows, image.columns, (inside(corners, image.rows, image.columns) for _, _, corners in bodies))
     settle_character_set(ds, source)
     return ds
-
-
-def _segment(result: NumberingResult, number: int, index: int, vertebra: Vertebra) -> Dataset:
-    """Segment Description (PS3.3 C.8.20.4); tracked as the report's group of this vertebra."""
-    item = Dataset()
-    item.SegmentNumber = number
-    item.SegmentLabel = f"{vertebra.level} (AI, unverified)"
-    item.SegmentAlgorithmType = "AUTOMATIC"
-    item.SegmentAlgorithmName = f"{result.model.name} {result.model.version}"[:64]
-    item.SegmentedPropertyCategoryCodeSequence = coded(_ANATOMICAL_STRUCTURE)
-    item.SegmentedPropertyTypeCodeSequence = coded(codes.vertebra(Level.parse(vertebra.level)))
-    item.TrackingID = vertebra.level
-    item.TrackingUID = tracking_uid(result, f"vertebra {index}")
-    return item
 
 
 def _referenced(source: Dataset, image: SourceImage) -> Items:
@@ -122,23 +80,9 @@ def _describe_frames(ds: Dataset, result: NumberingResult, image: SourceImage, b
 
 
 def _frame(number: int, image: SourceImage, frame: int | None) -> Dataset:
-    source = reference(image.sop_class_uid, image.sop_instance_uid, frame)
-    source.PurposeOfReferenceCodeSequence = coded(_SOURCE)
-    source.SpatialLocationsPreserved = "YES"
-    derivation, content, segment, groups = Dataset(), Dataset(), Dataset(), Dataset()
-    derivation.SourceImageSequence = Items([source])
-    derivation.DerivationCodeSequence = coded(_SEGMENTATION)
+    content, groups = Dataset(), Dataset()
     content.DimensionIndexValues = [number]
-    segment.ReferencedSegmentNumber = number
-    groups.DerivationImageSequence = Items([derivation])
+    groups.DerivationImageSequence = derived_from(image, frame)
     groups.FrameContentSequence = Items([content])
-    groups.SegmentIdentificationSequence = Items([segment])
+    groups.SegmentIdentificationSequence = segment_of_frame(number)
     return groups
-
-
-def _set_pixels(ds: Dataset, image: SourceImage, outlines: Sequence[tuple[Point, ...]]) -> None:
-    ds.Rows, ds.Columns, ds.NumberOfFrames = image.rows, image.columns, len(outlines)
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 1, 1, 0, 0
-    frames: NDArray[np.bool_] = np.stack([inside(outline, image.rows, image.columns) for outline in outlines])
-    ds.add_new("PixelData", "OB", pack_bits(frames.astype(np.uint8), pad=True))
