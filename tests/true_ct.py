@@ -223,18 +223,12 @@ class TrueEyes:
         return Instance(np.where(mask, 0.95, 0.02).astype(np.float32), level, self.spread, 0.9, rib, sacrum, dens)
 
     def _next(self, labels: np.ndarray, memory: np.ndarray, direction: Direction) -> int | None:
-        """The next vertebra after the last one that is remembered; without memory the one in the middle."""
+        """The rule of the training: the first vertebra in the direction that shows 1 cm³ and is not remembered."""
         hidden = self.only is None or self.only == direction
         blind = {self.spine.levels.index(level) + 1 for level in self.blind if level in self.spine.levels and hidden}
         counts = np.bincount(labels.ravel(), minlength=256)
-        left = np.bincount(labels[~memory].ravel(), minlength=256)
-        seen = [n for n in range(1, 256) if left[n] > 0.5 * max(counts[n], 60) and n not in blind]
-        if not seen:
-            return None
-        known = [n for n in range(1, 101) if counts[n] and left[n] < 0.5 * counts[n]]
-        if known:
-            last = max(known) if direction == "down" else min(known)
-            on = [n for n in seen if (n > last if direction == "down" else n < last)]
-            return (min(on) if direction == "down" else max(on)) if on else None
-        middle = (np.array(labels.shape) - 1) / 2
-        return min(seen, key=lambda n: float(np.linalg.norm(np.argwhere(labels == n).mean(0) - middle)))
+        kept = np.bincount(labels[memory].ravel(), minlength=256)
+        least = 1000 / self.size.spacing_mm**3
+        seen = [n for n in range(1, 256) if counts[n] >= least and kept[n] < 0.5 * counts[n] and n not in blind]
+        heights = {n: float(np.argwhere(labels == n)[:, 0].mean()) for n in seen}
+        return (min if direction == "down" else max)(seen, key=lambda n: heights[n], default=None)

@@ -31,6 +31,8 @@ LEAST_MM3 = 1000.0
 """Less than 1 cm³ of vertebra is none."""
 CENTRED_MM, MOST_LOOKS = 2.0, 5
 """A vertebra is centred when its middle moves by less, or after so many looks."""
+MOST_FIRST_LOOKS = 30
+"""So many for the first one, which may lead from vertebra to vertebra along all of the spine."""
 STRIDE = 0.5
 """Of the search across the volume, in sides of a patch."""
 FIRST_STEP_MM = 28.0
@@ -88,9 +90,13 @@ class _Walker:
         return bool(step >= LEAST_STEP_MM)
 
     def centred(self, centre: Array) -> Found | None:
-        """Looks until the vertebra stays in the middle; the middle never goes back beyond the last vertebra's."""
+        """Looks until the vertebra stays in the middle; the middle never goes back beyond the last vertebra's.
+
+        The network answers with the first vertebra of the patch, so the first of a walk is followed up to the beginning
+        of the spine, wherever the walk met it.
+        """
         one = None
-        for _ in range(MOST_LOOKS):
+        for _ in range(MOST_LOOKS if self.found else MOST_FIRST_LOOKS):
             seen = self.look(centre)
             if seen is None:
                 return one
@@ -118,7 +124,7 @@ class _Walker:
     def next(self) -> Found | None:
         """The vertebra after the last one: where it is expected, from the last one's own place, or one step further."""
         last, step = self.found[-1].centre, self.step()
-        ahead = [last + step, last + step / 2]
+        ahead = [last + step, last]
         if not (self.sign > 0 and self.found[-1].sacrum >= PAST_SACRUM):
             ahead.append(last + 2 * step)
         for centre in ahead:
