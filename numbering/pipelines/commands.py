@@ -16,6 +16,8 @@ from numbering.weights import Entry
 
 MODULES = {
     "ap-xray": "numbering.pipelines.ap_xray.commands",
+    "axial-mr": "numbering.pipelines.axial_mr.commands",
+    "ct": "numbering.pipelines.ct.commands",
     "sagittal-xray": "numbering.pipelines.sagittal_xray.commands",
     "view": "numbering.pipelines.view.commands",
 }

@@ -26,7 +26,7 @@ PARTS = ("direct", "instances", "abstention")
 
 
 def train(order: Training) -> Path:
-    """Train the networks (see `training.train`)."""
+    """Train the networks (see `training.train`). An epoch is one step: volumes are cut anew for each."""
     refuse_unknown("part to leave out", order.without, ())
     refuse_unknown("layout", [order.layout], ["auto", "volumes"])
     if order.simulated is not None:
@@ -40,7 +40,7 @@ def train(order: Training) -> Path:
         resume=order.resume,
         start=order.start,
         hours=order.hours,
-        epochs=order.epochs,
+        steps=order.epochs,
         device=order.device,
         network=order.network,
     )

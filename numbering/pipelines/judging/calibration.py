@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from numbering.anatomy import USUAL
+from numbering.enumeration import PREVALENCE
+
 FEWEST_EXAMPLES = 20
 """Fewer examples fix no temperature."""
 LOG_TEMPERATURES = (-1.5, 2.5)
@@ -60,3 +63,15 @@ def class_temperature(logits: NDArray[np.floating], classes: NDArray[np.integer]
 def _least(loss: Any) -> float:
     found = minimize_scalar(lambda log: loss(float(np.exp(log))), bounds=LOG_TEMPERATURES, method="bounded")
     return round(float(np.exp(found.x)), 4)
+
+
+def weights_as_in_people(normal: Sequence[bool]) -> list[float]:
+    """A weight for each case: anomalous ones, of which there are too many, together weigh as much as people with
+    another number of vertebrae do among all (`PREVALENCE`). 1 each where all are of one kind.
+    """
+    unusual = 1 - PREVALENCE[USUAL] / sum(PREVALENCE.values())
+    usual, others = sum(normal), len(normal) - sum(normal)
+    if not usual or not others:
+        return [1.0] * len(normal)
+    each = usual * unusual / (1 - unusual) / others
+    return [1.0 if one else each for one in normal]

@@ -21,7 +21,7 @@ from numbering.pipelines.ct.levels import place
 from numbering.pipelines.ct.operating_point import OperatingPoint
 from numbering.pipelines.ct.pipeline import Ct
 from numbering.pipelines.ct.reading.answer import Reader, Reading
-from numbering.pipelines.judging.calibration import FEWEST_EXAMPLES
+from numbering.pipelines.judging.calibration import FEWEST_EXAMPLES, weights_as_in_people
 
 COST_OF_A_WRONG_ANSWER = 5.0
 """A series with a wrong name, or an answer without L1 in view, weighs as much as this many abstentions."""
@@ -131,10 +131,12 @@ def _which(each: Looked) -> str:
 def threshold(reader: Reader, looked: Sequence[Looked]) -> float:
     """The threshold with the least cost on these series; of equals, the most cautious."""
     numberings = [reader.decoded(each.reading) if each.reading.found else None for each in looked]
+    weights = weights_as_in_people([each.case.normal for each in looked])
     costs = {}
     for least in THRESHOLDS:
         reader.point = replace(reader.point, answer=least)
-        costs[least] = sum(_cost(each, one, reader) for each, one in zip(looked, numberings, strict=True))
+        each_cost = (_cost(each, one, reader) for each, one in zip(looked, numberings, strict=True))
+        costs[least] = sum(weight * cost for weight, cost in zip(weights, each_cost, strict=True))
     return min(THRESHOLDS, key=lambda least: (costs[least], -least))
 
 

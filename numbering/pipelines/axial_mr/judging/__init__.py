@@ -1,0 +1,1 @@
+"""Evaluation, calibration and pictures of the axial MR pipeline."""
