@@ -53,7 +53,8 @@ class Plane(Frozen):
     @property
     def normal(self) -> NDArray[np.float64]:
         """Unit vector across the plane: along a row × down a column."""
-        return np.cross(self.row_direction, self.column_direction)
+        (a, b, c), (d, e, f) = self.row_direction, self.column_direction
+        return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:

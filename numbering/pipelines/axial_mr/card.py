@@ -26,4 +26,5 @@ CARD = Card(
         "Discs are counted up from the sacrum by how the slices look, with five lumbar-type vertebrae presumed; axial "
         "slices of the lumbar spine do not show whether there are four or six."
     ),
+    companions=frozenset({View.SAGITTAL}),
 )

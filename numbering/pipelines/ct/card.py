@@ -26,4 +26,5 @@ CARD = Card(
         "Names are counted from the last rib-bearing vertebra, presumed to be T12, or from the sacrum (five "
         "lumbar-type vertebrae); another number of vertebrae is reported where it is suspected."
     ),
+    one_per_study=True,
 )
