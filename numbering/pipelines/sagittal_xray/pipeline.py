@@ -10,6 +10,7 @@ import numpy as np
 
 from numbering.anatomy import Level
 from numbering.errors import ReasonCode
+from numbering.pipelines.numerical import numerical
 from numbering.pipelines.sagittal_xray.card import CARD
 from numbering.pipelines.sagittal_xray.measuring.measure import measurements
 from numbering.pipelines.sagittal_xray.model.runtime import open_networks
@@ -173,7 +174,7 @@ def _abstention(answers: Sequence[Answer | StatedReason], reason: StatedReason) 
         reason=reason,
         candidates=tuple(candidate for answer in found for candidate in _candidates(answer)),
         quality=tuple(words for answer in found for words in statement.quality(answer)),
-        anomalies=tuple(words for answer in found for words in statement.numerical(answer.decoded.variants)),
+        anomalies=tuple(words for answer in found for words in numerical(answer.decoded.variants)),
     )
 
 

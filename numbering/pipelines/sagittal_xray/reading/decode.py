@@ -8,15 +8,14 @@ each explains what was seen: positions, ribs, distances.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from numbering.anatomy import Level, Variant
-from numbering.enumeration import LEVELS, PREVALENCE, Evidence, Numbering, Solver, SpineModel
+from numbering.anatomy import Variant
+from numbering.enumeration import LEVELS, PREVALENCE, Numbering, Solver, SpineModel
+from numbering.enumeration.mixture import Hypothesis, mixed
 from numbering.pipelines.sagittal_xray.levels import LEVELS24
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
 from numbering.pipelines.sagittal_xray.reading.likelihoods import (
@@ -28,24 +27,11 @@ from numbering.pipelines.sagittal_xray.reading.likelihoods import (
 )
 from numbering.pipelines.sagittal_xray.reading.read import Reading
 
-Array = NDArray[np.float64]
-Names = tuple[Level | None, ...]
-
 SPACING_WEIGHT = 0.5
 """How much distances count: step I's names have seen them already, and the patient's size is taken from those."""
-UNLIKELY = 1e-3
-"""Hypotheses below this share are not numbered."""
 SHIFTS = (0, -1, 1)
 RARE = 0.01
 """Variants that are rarer are not believed beside an error of step I."""
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """What the spine may be, and by how many levels step I is off on this film: its errors go together."""
-
-    variant: Variant
-    shift: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,75 +72,10 @@ class Decoder:
             for variant in self.solvers
             for shift in (SHIFTS if self.prevalence[variant] >= RARE else (0,))
         }
-        shares = self._shares(evidence)
-        likely = {one: share for one, share in shares.items() if share >= UNLIKELY}
-        answers = {one: self.solvers[one.variant].number(evidence[one]) for one in likely}
-        weights = self._weights(answers, likely, evidence)
-        variants = {
-            variant: sum(share for one, share in shares.items() if one.variant == variant) for variant in self.solvers
-        }
-        return Decoded(_numbering(answers, likely, weights, variants), variants, counted)
-
-    def _shares(self, evidence: Mapping[Hypothesis, Evidence]) -> dict[Hypothesis, float]:
         off = {0: np.log1p(-2 * self.point.shifted), 1: np.log(max(self.point.shifted, 1e-12))}
-        logs = {
-            one: np.log(self.prevalence[one.variant])
-            + off[abs(one.shift)]
-            + self.solvers[one.variant].log_evidence(evidence[one])
-            for one in evidence
-        }
-        top = max(logs.values())
-        total = sum(np.exp(value - top) for value in logs.values())
-        return {one: float(np.exp(value - top) / total) for one, value in logs.items()}
-
-    def _weights(
-        self,
-        answers: Mapping[Hypothesis, Numbering],
-        shares: Mapping[Hypothesis, float],
-        evidence: Mapping[Hypothesis, Evidence],
-    ) -> dict[Names, float]:
-        """The probability of every numbering that some hypothesis thinks of, over all of them."""
-        every = dict.fromkeys(
-            names for answer in answers.values() for names in (answer.levels, answer.alternative) if names is not None
-        )
-        weights: dict[Names, float] = defaultdict(float)
-        for names in every:
-            for one, share in shares.items():
-                weights[names] += share * self.solvers[one.variant].probability(evidence[one], names)
-        return dict(weights)
-
-
-def _numbering(
-    answers: Mapping[Hypothesis, Numbering],
-    shares: Mapping[Hypothesis, float],
-    weights: Mapping[Names, float],
-    variants: Mapping[Variant, float],
-) -> Numbering:
-    """The likeliest numbering over all hypotheses, and the likeliest that gives a named body another name."""
-    total = sum(shares.values())
-    marginals = np.asarray(sum(shares[one] / total * answer.marginals for one, answer in answers.items()))
-    best = max(weights, key=lambda names: weights[names])
-    others = [names for names in weights if _differs(best, names)]
-    other = max(others, key=lambda names: weights[names], default=None)
-    given = [
-        marginals[row, LEVELS.index(level)] if level else 1 - marginals[row].sum() for row, level in enumerate(best)
-    ]
-    return Numbering(
-        levels=best,
-        probabilities=tuple(float(np.clip(p, 0, 1)) for p in given),
-        probability=float(min(1.0, weights[best])),
-        alternative=other,
-        alternative_probability=float(min(1.0, weights[other])) if other else 0.0,
-        marginals=marginals,
-        variants=variants,
-        starts={},
-    )
-
-
-def _differs(names: Names, other: Names) -> bool:
-    """Whether ``other`` names every body that ``names`` does, at least one of them otherwise."""
-    both = [(one, two) for one, two in zip(names, other, strict=True) if one is not None]
-    return all(two is not None for _, two in both) and any(one is not two for one, two in both)
+        log_prior = {one: float(np.log(self.prevalence[one.variant]) + off[abs(one.shift)]) for one in evidence}
+        numbering = mixed(self.solvers, evidence, log_prior)
+        return Decoded(numbering, numbering.variants, counted)
 
 
 def each_alone(reading: Reading) -> Decoded:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from numbering.anatomy import Disc, Level, Variant
+from numbering.anatomy import Disc, Level
+from numbering.pipelines.numerical import COUNTS, numerical
 from numbering.pipelines.sagittal_xray.measuring import angles
 from numbering.pipelines.sagittal_xray.reading.answer import Answer
 from numbering.pipelines.sagittal_xray.reading.checks import deformities
 from numbering.pipelines.sagittal_xray.reading.names import anchors
 from numbering.result import Lstv, Measurement, NumberingBasis
 
-COUNTS = {4: "four", 5: "five", 6: "six", 11: "eleven", 12: "twelve", 13: "thirteen"}
-SUSPECTED = 0.2
-"""Probability from which another number of vertebrae than the usual one is reported as suspected."""
 SLIPPED = 0.1
 """Slips from this share of the endplate are reported, if they are surely more than half of it."""
 
@@ -105,26 +101,6 @@ def _other(answer: Answer) -> str:
     chance = answer.decoded.numbering.alternative_probability
     given = f"{levels[0]}–{levels[-1]}"
     return f"Alternative numbering (probability {chance:.2f}): {other[0]}–{other[-1]} in place of {given}."
-
-
-def numerical(variants: Mapping[Variant, float]) -> list[str]:
-    """Suspected differences from twelve thoracic and five lumbar vertebrae, with their probability."""
-    readings = {
-        6: "L6, or a lumbarised S1",
-        4: "L5 may be sacralised",
-        13: "T13, or L1 with lumbar ribs",
-        11: "the ribs of T12 may be missing",
-    }
-    found = []
-    for region, usual in (("lumbar", 5), ("thoracic", 12)):
-        for count in (usual + 1, usual - 1):
-            chance = sum(share for variant, share in variants.items() if getattr(variant, region) == count)
-            if chance >= SUSPECTED:
-                kind = "lumbar-type" if region == "lumbar" else "thoracic"
-                found.append(
-                    f"{COUNTS[count]} {kind} vertebrae suspected (probability {chance:.2f}): {readings[count]}"
-                )
-    return found
 
 
 def anomalies(answer: Answer, measured: tuple[Measurement, ...]) -> tuple[str, ...]:
