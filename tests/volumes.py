@@ -79,7 +79,7 @@ def write_series(folder: Path, stack: Stack, **elements: Any) -> list[Path]:
     count = len(stack)
     return [
         write_slice(
-            folder / f"{(7 * index) % count:03}.dcm",
+            folder / f"{(37 * index + 5) % 997:03}.dcm",
             plane,
             stack.pixels(index),
             modality=stack.modality,
