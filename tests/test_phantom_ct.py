@@ -24,6 +24,7 @@ from numbering.phantom.imaging.ct.training import volume as training_volume
 from numbering.phantom.imaging.ct.volume import CtVolume
 from numbering.phantom.pose import Skeleton, pose
 from numbering.phantom.scene.labels import Label, is_bone, vertebra_label
+from numbering.phantom.scene.places import Places
 from numbering.phantom.scene.structure import Grid, Structure, label_volume
 from numbering.phantom.shapes.procedural import Procedural
 from tests.solid_shapes import Ball, Pillar
@@ -86,14 +87,15 @@ def test_tissues_measure_what_is_published_for_them(
     depth = torch.full((4000,), -30.0)
     for seed in (1, 2, 3):
         for phase, (low, high) in zip(PHASES[::2], (native, portal), strict=True):
-            assert low < float(looks(phase, seed).hu(label, depth, points, 1.0).median()) < high
+            assert low < float(looks(phase, seed).hu(label, depth, Places(points), 1.0).median()) < high
 
 
 @pytest.mark.parametrize("label", [1, 28, *(bone for bone in Label if is_bone(bone))])
 def test_every_bone_is_shown_whether_or_not_the_spine_lists_it(looks: Callable[[Phase, int], Look], label: int) -> None:
     points = torch.as_tensor(np.random.default_rng(1).uniform(-40, 40, (500, 3)), dtype=torch.float32)
     inside, surface = (
-        float(looks("native", 1).hu(label, torch.full((500,), depth), points, 0.8).mean()) for depth in (-12.0, -0.2)
+        float(looks("native", 1).hu(label, torch.full((500,), depth), Places(points), 0.8).mean())
+        for depth in (-12.0, -0.2)
     )
     assert 60 < inside < 800
     assert inside + 80 < surface < 1800
@@ -111,7 +113,8 @@ def test_the_marrow_of_l1_is_as_dense_as_the_patient_says(
     place = np.mgrid[-8:9:2, -10:2:2, -5:6:1].reshape(3, -1).T.astype(float)
     points = torch.as_tensor(placed.frame.place(place), dtype=torch.float32)
     found = [
-        float(looks("native", seed).hu(20, torch.full((len(points),), -9.0), points, 1.0).mean()) for seed in (1, 2, 3)
+        float(looks("native", seed).hu(20, torch.full((len(points),), -9.0), Places(points), 1.0).mean())
+        for seed in (1, 2, 3)
     ]
     assert abs(np.mean(found) / skeleton.patient.bone_hu - 1) < 0.1
 

@@ -12,6 +12,10 @@ from numbering.phantom.shapes.pelvis import wing
 from numbering.phantom.shapes.ribs import rib_path
 
 _OVER_RIBS_MM, _OVER_WINGS_MM = 9.0, 9.0
+_FLAT_SHARE = 0.5
+"""Of the half width: the front of the trunk is nearly flat so far to either side."""
+_FALL = 0.6
+"""mm that the wall of the belly falls back, at most, for each mm below the ribs."""
 
 
 def envelope(skeleton: Skeleton, z: Array, middle: Array) -> Array:
@@ -30,7 +34,11 @@ def envelope(skeleton: Skeleton, z: Array, middle: Array) -> Array:
 
 
 def depth_for_ribs(skeleton: Skeleton, z: Array, middle: Array, width: Array) -> Array:
-    """Half depth ``(n,)`` that the front of the trunk needs for the ends of the ribs to lie inside of it; 0 without."""
+    """Half depth ``(n,)`` that the front of the trunk needs for the ends of the ribs to lie inside of it; 0 without.
+
+    Ends far to the side ask for no more than the ends before them: `envelope` holds them, and the wall of the belly
+    spans flat from one margin of the ribs to the other. Below the margin it falls back no steeper than it can hang.
+    """
     found = np.zeros(len(z))
     for side in (-1, 1):
         for placed in skeleton.vertebrae:
@@ -38,10 +46,12 @@ def depth_for_ribs(skeleton: Skeleton, z: Array, middle: Array, width: Array) ->
             if path is None:
                 continue
             rows = np.clip(np.round((path[:, 2] - z[0]) / (z[1] - z[0])).astype(int), 0, len(z) - 1)
-            across = np.minimum(np.abs(path[:, 0] - middle[rows, 0]) / width[rows], 0.85)
+            across = np.minimum(np.abs(path[:, 0] - middle[rows, 0]) / width[rows], _FLAT_SHARE)
             forward = middle[rows, 1] - path[:, 1] + _OVER_RIBS_MM
             np.maximum.at(found, rows, forward / np.sqrt(1 - across**2.1))
-    return np.asarray(maximum_filter(found, 5, mode="nearest"))
+    front = middle[:, 1] - maximum_filter(found, 5, mode="nearest")
+    below = np.minimum.accumulate((front + _FALL * z)[::-1])[::-1] - _FALL * z
+    return np.asarray(middle[:, 1] - np.where(found > 0, np.minimum(front, below), below))
 
 
 def _reach_over(found: Array, points: Array, z: Array, middle: Array, over_mm: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -45,14 +46,19 @@ class Grid:
 
     def window(self, bounds: Bounds, margin_mm: float = 0.0) -> Window | None:
         """The part of the lattice that may lie inside ``bounds``; None where there is none."""
-        low, high = np.asarray(bounds, float) + np.array([[-margin_mm], [margin_mm]])
-        corners = np.array(np.meshgrid(*zip(low, high, strict=True), indexing="ij")).reshape(3, -1)
-        index = np.linalg.inv(self.affine) @ np.vstack([corners, np.ones(8)])
-        first = np.maximum(np.floor(index[:3].min(1)).astype(int), 0)
-        last = np.minimum(np.ceil(index[:3].max(1)).astype(int) + 1, self.shape)
+        low, high = np.asarray(bounds, float)
+        inverse = self._inverse
+        middle = inverse[:3, :3] @ ((low + high) / 2) + inverse[:3, 3]
+        half = np.abs(inverse[:3, :3]) @ ((high - low) / 2 + margin_mm)
+        first = np.maximum(np.floor(middle - half).astype(int), 0)
+        last = np.minimum(np.ceil(middle + half).astype(int) + 1, self.shape)
         if (last <= first).any():
             return None
         return (slice(first[0], last[0]), slice(first[1], last[1]), slice(first[2], last[2]))
+
+    @cached_property
+    def _inverse(self) -> Array:
+        return np.asarray(np.linalg.inv(self.affine))
 
     def points(self, window: Window, device: torch.device | str = "cpu") -> Tensor:
         """mm ``(slices, rows, columns, 3)`` of the lattice points in a window, float32."""

@@ -63,7 +63,7 @@ def paint(
             at = share.flatten().nonzero()[:, 0]
             if len(at) == 0:
                 continue
-            shaded = shade(structure, part.distance.flatten()[at], part.points.reshape(-1, 3)[at])
+            shaded = shade(structure, part.distance.flatten()[at], part.points_at(at))
             weight, laid = share.flatten()[at], torch.zeros_like(share)
             for channel, value in zip(channels, shaded, strict=True):
                 laid.view(-1)[at] = value * weight

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from numbering.phantom.anatomy.patient import Patient
 from numbering.phantom.imaging.ct.cover import covered
-from numbering.phantom.imaging.ct.texture import Textures
+from numbering.phantom.imaging.ct.texture import Here
 from numbering.phantom.pose import Placed, Skeleton
 from numbering.phantom.scene.labels import Label, vertebra_label
 
@@ -45,7 +45,6 @@ class Bone:
     """Bones of one patient. ``cortex_hu`` follows the trabecular density."""
 
     skeleton: Skeleton
-    textures: Textures
 
     @property
     def patient(self) -> Patient:
@@ -57,15 +56,15 @@ class Bone:
         """HU of compact bone, 1200–1800."""
         return min(max(1230 + 1.7 * (self.patient.bone_hu - 60), 1200), 1800)
 
-    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
-        """HU ``(n,)`` of the part of each pixel that the bone covers; distances and points ``(n,)``, ``(n, 3)``."""
+    def hu(self, label: int, distance: Tensor, here: Here, edge_mm: float) -> Tensor:
+        """HU ``(n,)`` of the part of each pixel that the bone covers; distances ``(n,)``."""
         placed = self._placed(label)
         if placed is None:
             shell = torch.full_like(distance, SHELL_MM.get(label, 0.7))
-            marrow = self._marrow(label, points)
+            marrow = self._marrow(label, here)
         else:
-            shell, marrow = self._vertebra(placed, distance, points)
-        shell = shell * (0.5 * self.textures.at("lobule", points)[:, 1]).exp().clamp(0.35, 2.2)
+            shell, marrow = self._vertebra(placed, distance, here)
+        shell = shell * (0.5 * here("lobule")[:, 1]).exp().clamp(0.35, 2.2)
         return _mixed(distance, shell, edge_mm, self.cortex_hu, marrow)
 
     def flat(self, label: int, distance: Tensor, edge_mm: float) -> Tensor:
@@ -78,19 +77,16 @@ class Bone:
     def _placed(self, label: int) -> Placed | None:
         return next((p for p in self.skeleton.vertebrae if vertebra_label(p.vertebra.level) == label), None)
 
-    def _grain(self, points: Tensor) -> Tensor:
-        pair = self.textures.at("grain", points)
-        slow = self.textures.at("lobule", points)[:, 1]
-        drift = self.textures.at("organ", points)[:, 0]
-        return 0.30 * pair[:, 0] + 0.10 * slow + 0.05 * drift
+    def _grain(self, here: Here) -> Tensor:
+        return 0.30 * here("grain")[:, 0] + 0.10 * here("lobule")[:, 1] + 0.05 * here("organ")[:, 0]
 
-    def _marrow(self, label: int, points: Tensor) -> Tensor:
+    def _marrow(self, label: int, here: Here) -> Tensor:
         mean = self.patient.bone_hu * MARROW.get(label, 0.8)
-        return mean + max(mean, 60) * self._grain(points)
+        return mean + max(mean, 60) * self._grain(here)
 
-    def _vertebra(self, placed: Placed, distance: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    def _vertebra(self, placed: Placed, distance: Tensor, here: Here) -> tuple[Tensor, Tensor]:
         """Shell thickness and marrow HU: endplates thicker, arch mostly compact, a dark vein behind the middle."""
-        size = placed.vertebra.size
+        size, points = placed.vertebra.size, here.places.points
         rotation = torch.as_tensor(placed.frame.rotation, dtype=torch.float32, device=points.device)
         centre = torch.as_tensor(placed.frame.centre, dtype=torch.float32, device=points.device)
         x, y, z = ((points - centre) @ rotation).unbind(1)
@@ -107,7 +103,7 @@ class Bone:
         vein = torch.exp(-((z / 2.6) ** 2) - ((x / (2.5 + 0.25 * (depth - y).clamp(min=0))) ** 2))
         vein = vein * torch.sigmoid((y - 0.15 * depth) / 2.0) * (1 - arch)
         marrow = mean * (1.02 + 0.14 * rim + 0.5 * under + 0.9 * arch) * (1 - 0.7 * vein) + 60 * arch
-        return shell, marrow + max(mean, 60) * self._grain(points) * (1 + 0.5 * arch)
+        return shell, marrow + max(mean, 60) * self._grain(here) * (1 + 0.5 * arch)
 
 
 def _usual(placed: Placed) -> float:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from numbering.phantom.imaging.ct.cover import covered
-from numbering.phantom.scene.blocks import Blocks
+from numbering.phantom.scene.blocks import Blocks, Part
+from numbering.phantom.scene.places import Places
 from numbering.phantom.scene.structure import Array, Grid, Structure
 
 AIR_HU = -1000.0
@@ -29,11 +30,11 @@ Slab = tuple[int, int, int, int]
 class Shading(Protocol):
     """What structures look like: a `Look`, or means alone."""
 
-    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
-        """HU ``(n,)``; distance ``(n,)``, points ``(n, 3)``."""
+    def hu(self, label: int, distance: Tensor, places: Places, edge_mm: float) -> Tensor:
+        """HU ``(n,)``; distance ``(n,)``."""
 
-    def relief(self, label: int, points: Tensor) -> Tensor | None:
-        """How far inwards the surface lies at points ``(n, 3)`` near it, mm; None: as the scene has it."""
+    def relief(self, label: int, places: Places) -> Tensor | None:
+        """How far inwards the surface lies ``(n,)`` at places near it, mm; None: as the scene has it."""
 
 
 @dataclass
@@ -56,37 +57,34 @@ def paint(
     clear = torch.ones(len(blocks.open), blocks.voxels, device=device)
     hu = torch.zeros_like(clear)
     labels = torch.zeros_like(clear, dtype=torch.uint8)
-    empty = torch.ones_like(clear, dtype=torch.bool)
     for structure in reversed(structures):
         for part in blocks.near(structure, edge):
-            before = clear[part.blocks]
-            rough = _roughened(part.distance, part.points, structure.label, look, before)
-            share = before * covered(rough, edge)
-            seen = share > 0
-            if not bool(seen.any()):
+            before = clear.index_select(0, part.blocks)
+            rough = _roughened(part, structure.label, look, before)
+            share = covered(rough, edge).mul_(before)
+            at = share.flatten().nonzero().squeeze(1)
+            if len(at) == 0:
                 continue
-            at = seen.flatten().nonzero().squeeze(1)
-            distance, points = rough.flatten()[at], part.points.reshape(-1, 3)[at]
-            value = torch.zeros_like(share)
-            value.view(-1)[at] = look.hu(structure.label, distance, points, edge) * share.flatten()[at]
-            hu[part.blocks] += value
-            still = empty[part.blocks]
-            here = still & (rough < 0)
-            labels[part.blocks] = labels[part.blocks].masked_fill_(here, structure.label)
-            empty[part.blocks] = still & ~here
-            clear[part.blocks] = before - share
-            blocks.open[part.blocks] = (before - share).amax(1) > 1e-3
+            seen, value = share.flatten().index_select(0, at), torch.zeros_like(share)
+            shown = look.hu(structure.label, rough.flatten().index_select(0, at), part.some(at), edge)
+            value.view(-1)[at] = shown * seen
+            hu.index_add_(0, part.blocks, value)
+            here = labels.index_select(0, part.blocks)
+            labels[part.blocks] = here.masked_fill_((here == 0) & (rough < 0), structure.label)
+            after = before - share
+            clear[part.blocks] = after
+            blocks.open[part.blocks] = after.amax(1) > 1e-3
     hu += clear * AIR_HU
     return Painted(blocks.volume(hu), blocks.volume(labels))
 
 
-def _roughened(distance: Tensor, points: Tensor, label: int, look: Shading, clear: Tensor) -> Tensor:
+def _roughened(part: Part, label: int, look: Shading, clear: Tensor) -> Tensor:
     """Distances to a surface that is not quite as smooth as the scene's, where it is not hidden."""
-    surface = ((distance.abs() < RELIEF_REACH_MM) & (clear > 0)).flatten().nonzero().squeeze(1)
-    relief = look.relief(label, points.reshape(-1, 3)[surface])
+    surface = ((part.distance.abs() < RELIEF_REACH_MM) & (clear > 0)).flatten().nonzero().squeeze(1)
+    relief = look.relief(label, part.some(surface)) if len(surface) else None
     if relief is None:
-        return distance
-    rough = distance.clone()
+        return part.distance
+    rough = part.distance.clone()
     rough.view(-1)[surface] += relief
     return rough
 

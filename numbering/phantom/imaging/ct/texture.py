@@ -5,10 +5,14 @@ The fields belong to the patient frame, so two reconstructions of one scan show 
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
+
+from numbering.phantom.scene.places import Places, Steps
 
 _SIDE = 64
 _TURN = torch.tensor([[0.64, 0.60, 0.48], [-0.768, 0.48, 0.424], [0.0, -0.64, 0.768]])
@@ -22,6 +26,8 @@ CELLS_MM = {
     "region": (28.0, 28.0, 28.0),
 }
 """Lattice pitch of each field along x, y, z: trabeculae, muscle bundles, fat lobules, organ vessels, slow drifts."""
+STEPS_MM: dict[str, Steps] = {name: (0.3 * x, 0.3 * y, 0.3 * z) for name, (x, y, z) in CELLS_MM.items()}
+"""Between places so far apart a field may be taken for linear."""
 
 
 class Textures:
@@ -53,16 +59,16 @@ class Textures:
 
 
 class Here:
-    """The textures at one set of points, each evaluated once."""
+    """The textures at some places, each evaluated once."""
 
-    def __init__(self, textures: Textures, points: Tensor) -> None:
-        self.points, self._textures = points, textures
+    def __init__(self, textures: Textures, places: Places) -> None:
+        self.places, self._textures = places, textures
         self._found: dict[str, Tensor] = {}
 
     def __call__(self, name: str) -> Tensor:
         """Both fields ``(n, 2)``."""
         if name not in self._found:
-            self._found[name] = self._textures.at(name, self.points)
+            self._found[name] = self.places.slowly(partial(self._textures.at, name), STEPS_MM[name], name)
         return self._found[name]
 
 

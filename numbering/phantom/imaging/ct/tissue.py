@@ -26,6 +26,9 @@ from numbering.phantom.imaging.ct.hounsfield import (
 from numbering.phantom.imaging.ct.texture import Here, Textures, strand, tube
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.labels import Label, is_bone
+from numbering.phantom.scene.places import Places
+
+_VISCERAL_STEPS_MM = (3.0, 3.0, 30.0)
 
 
 class Look:
@@ -34,7 +37,7 @@ class Look:
     def __init__(self, skeleton: Skeleton, phase: Phase, seed: int, device: torch.device | str = "cpu") -> None:
         self.skeleton, self.phase = skeleton, phase
         self.textures = Textures(seed, device)
-        self.bone = Bone(skeleton, self.textures)
+        self.bone = Bone(skeleton)
         rng = np.random.default_rng([seed, 0x4855])
         column, uptake = PHASES.index(phase), 1 + 0.05 * float(rng.normal())
         self.means = {
@@ -47,24 +50,23 @@ class Look:
             self.means[Label.BLADDER] = 250.0
         self.bowel_content = 280 + 60 * rng.normal() if soft.bowel_contrast else 14 + 8 * rng.normal()
 
-    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
-        """HU ``(n,)`` of the part of each pixel that the structure covers; distance ``(n,)``, points ``(n, 3)``."""
+    def hu(self, label: int, distance: Tensor, places: Places, edge_mm: float) -> Tensor:
+        """HU ``(n,)`` of the part of each pixel that the structure covers; distance ``(n,)``."""
+        special, here = _SPECIAL.get(label), Here(self.textures, places)
         if is_bone(label) and label not in self.means:
-            return self.bone.hu(label, distance, points, edge_mm)
+            return self.bone.hu(label, distance, here, edge_mm)
         if label == Label.TABLE:
             return _shelled(distance, edge_mm, TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU)
-        special, here = _SPECIAL.get(label), Here(self.textures, points)
         if label in BACK_MUSCLES or label in OTHER_MUSCLES:
             return self._muscle(label, distance, here)
-        return special(self, label, distance, here) if special else self._plain(label, here)
+        return special(self, label, distance, here) if special else self._plain(label, distance, here)
 
-    def relief(self, label: int, points: Tensor) -> Tensor | None:
-        """How far inwards the surface lies at points ``(n, 3)`` near it, mm: nothing in a body is quite smooth."""
-        if is_bone(label):
-            return (0.16 * self.textures.at("lobule", points)[:, 0]).clamp(-0.5, 0.5)
+    def relief(self, label: int, places: Places) -> Tensor | None:
+        """How far inwards the surface lies ``(n,)`` at places near it, mm: nothing in a body is quite smooth."""
         if label in SMOOTH:
             return None
-        return (0.55 * self.textures.at("lobule", points)[:, 0]).clamp(-1.4, 1.4)
+        rough = Here(self.textures, places)("lobule")[:, 0]
+        return (0.16 * rough).clamp_(-0.5, 0.5) if is_bone(label) else (0.55 * rough).clamp_(-1.4, 1.4)
 
     def flat(self) -> Flat:
         """The same tissues without texture."""
@@ -76,9 +78,9 @@ class Look:
             return self.means[Label.MUSCLE]
         return self.means.get(label, 40.0)
 
-    def _plain(self, label: int, here: Here) -> Tensor:
+    def _plain(self, label: int, distance: Tensor, here: Here) -> Tensor:
         tissue = TISSUES.get(label, MUSCLE)
-        found = torch.full_like(here.points[:, 0], self.mean(label))
+        found = torch.full_like(distance, self.mean(label))
         if tissue.slow:
             found += tissue.slow * here("region")[:, 0]
         if tissue.fine:
@@ -105,11 +107,11 @@ class Look:
 
     def _fat(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Lobules between thin septa, and a small vessel here and there."""
-        plain = self._plain(label, here)
+        plain = self._plain(label, distance, here)
         lobule = here("lobule")
         drift = here("organ")[:, 1]
         septa = strand(lobule, 0.09) * torch.sigmoid(2.5 * drift - 1.0)
-        inner = self._visceral(here.points)
+        inner = here.places.slowly(self._visceral, _VISCERAL_STEPS_MM, "visceral")
         bright = self.means[Label.CAVA] - plain
         vessels = tube(here("organ"), 0.10) + inner * (tube(here("organ"), 0.19) + 0.8 * tube(lobule, 0.16))
         haze = 9 * inner * here("region")[:, 1].clamp(min=0)
@@ -124,7 +126,7 @@ class Look:
 
     def _vessels_within(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Liver, spleen: portal and hepatic branches, brighter or darker than the organ."""
-        plain = self._plain(label, here)
+        plain = self._plain(label, distance, here)
         inside = torch.sigmoid((-distance - 5) / 1.5)
         large = tube(here("region"), 0.11) + tube(here("organ"), 0.26) * torch.sigmoid(2 * here("region")[:, 0])
         branches = large.clamp(max=1) * inside
@@ -133,7 +135,7 @@ class Look:
 
     def _lung(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Denser towards the back; vessels of all sizes fade towards the pleura."""
-        plain = self._plain(label, here) + 0.35 * (here.points[:, 1] + 60).clamp(-120, 120)
+        plain = self._plain(label, distance, here) + 0.35 * (here.places.points[:, 1] + 60).clamp(-120, 120)
         central = torch.sigmoid((-distance - 12) / 5)
         large = tube(here("organ"), 0.22) * central
         small = tube(here("lobule"), 0.25) * torch.sigmoid((-distance - 4) / 2)
@@ -141,7 +143,7 @@ class Look:
 
     def _hollow(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """A wall of 2–3 mm, then what is inside: fluid with bits, or contrast medium."""
-        wall = self._plain(label, here)
+        wall = self._plain(label, distance, here)
         pair = here("organ")
         inside = torch.sigmoid((-distance - 2.6 - 0.7 * pair[:, 1]) / 0.5)
         bits = here("lobule")[:, 0]
@@ -158,7 +160,7 @@ class Look:
 
     def _kidney(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """In the arterial phase the cortex takes up contrast before the medulla."""
-        plain = self._plain(label, here)
+        plain = self._plain(label, distance, here)
         if self.phase != "arterial":
             return plain
         pair = here("organ")
@@ -167,14 +169,14 @@ class Look:
 
     def _spleen(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """In the arterial phase the spleen is striped."""
-        plain = self._plain(label, here)
+        plain = self._plain(label, distance, here)
         if self.phase == "arterial":
             plain = plain + 22 * here("organ")[:, 0]
         return plain
 
     def _heart(self, label: int, distance: Tensor, here: Here) -> Tensor:
         """Wall and chambers differ once contrast is in; a rim of fat in the grooves."""
-        plain = self._plain(label, here)
+        plain = self._plain(label, distance, here)
         pair = here("region")
         groove = strand(here("organ"), 0.12) * torch.sigmoid((distance + 9) / 2)
         if self.phase != "native":
@@ -194,7 +196,7 @@ class Flat:
     def __init__(self, look: Look) -> None:
         self._look = look
 
-    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
+    def hu(self, label: int, distance: Tensor, places: Places, edge_mm: float) -> Tensor:
         """As `Look.hu`; bone without its details."""
         look = self._look
         if is_bone(label) and label not in look.means:
@@ -203,7 +205,7 @@ class Flat:
             return _shelled(distance, edge_mm, TABLE_SHELL_MM, TABLE_SHELL_HU, TABLE_CORE_HU)
         return torch.full_like(distance, look.mean(label))
 
-    def relief(self, label: int, points: Tensor) -> Tensor | None:
+    def relief(self, label: int, places: Places) -> Tensor | None:
         """None: as the scene has it."""
         return None
 

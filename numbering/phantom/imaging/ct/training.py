@@ -19,6 +19,7 @@ from numbering.phantom.imaging.ct.painting import paint
 from numbering.phantom.imaging.ct.tissue import Look
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.scene.labels import is_bone
+from numbering.phantom.scene.places import Places
 from numbering.phantom.scene.structure import Grid, Structure
 
 
@@ -30,17 +31,17 @@ class Randomised:
         self._levels = rng.uniform(-700, 1200, 256)
         self._kept = rng.uniform(0.2, 1.0, 256)
 
-    def hu(self, label: int, distance: Tensor, points: Tensor, edge_mm: float) -> Tensor:
+    def hu(self, label: int, distance: Tensor, places: Places, edge_mm: float) -> Tensor:
         """As `Look.hu`."""
-        found = self._look.hu(label, distance, points, edge_mm)
+        found = self._look.hu(label, distance, places, edge_mm)
         middle = self._look.mean(label) if not is_bone(label) else 250.0
         # All bones share a level, so that nothing tells one vertebra from the next.
         level, kept = float(self._levels[0 if is_bone(label) else label]), float(self._kept[label])
         return torch.lerp(found, level + kept * (found - middle), self._amount)
 
-    def relief(self, label: int, points: Tensor) -> Tensor | None:
+    def relief(self, label: int, places: Places) -> Tensor | None:
         """As `Look.relief`."""
-        return self._look.relief(label, points)
+        return self._look.relief(label, places)
 
 
 def volume(
