@@ -84,7 +84,7 @@ def acquire_together(
     The protocols sample the same field of view alike (``ValueError``); contrast, noise and motion are their own.
     """
     first = protocols[0]
-    if any((sides(one), one.thickness_mm) != (sides(first), first.thickness_mm) for one in protocols):
+    if len({(sides(one), one.size, one.fov_mm, one.thickness_mm) for one in protocols}) > 1:
         raise ValueError("protocols that sample otherwise cannot be acquired together: expected one lattice")
     scanners = [
         _Scanner(skeleton, structures, one, np.random.default_rng([seed, skeleton.patient.seed, 0x3A8, number]), device)

@@ -1,0 +1,271 @@
+"""Training slices of axial MR: simulated, labelled, augmented, and learnt from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from numbering.phantom.anatomy.sample import sample
+from numbering.phantom.imaging.mr.acquire import acquire_together
+from numbering.phantom.imaging.mr.levels import discs
+from numbering.phantom.imaging.mr.planes import block
+from numbering.phantom.imaging.mr.protocol import sample as protocol
+from numbering.phantom.pose import Skeleton, pose
+from numbering.phantom.shapes.discs import discs as disc_shapes
+from numbering.phantom.splits import ReservedPatient
+from numbering.pipelines.axial_mr.canvas import lay
+from numbering.pipelines.axial_mr.classes import CLASSES, NONE
+from numbering.pipelines.axial_mr.learning import augment, dataset, simulate, task, training
+from numbering.pipelines.axial_mr.learning.dataset import Pictures, read_slices
+from numbering.pipelines.axial_mr.model.export import load_network, stored_size
+from numbering.pipelines.axial_mr.sizes import SIZES
+
+SEED = 3
+TINY = replace(SIZES["small"], name="tiny", backbone="xception", width=0.02, pixels=48, batch=8, learning_rate=5e-3)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coarse slices of discs alone."""
+    monkeypatch.setattr(simulate, "PIXEL_MM", 4.0)
+    monkeypatch.setattr(simulate, "SAMPLED_MM", (4.0, 5.0))
+    monkeypatch.setattr(simulate, "scene", lambda skeleton, source, seed: disc_shapes(skeleton))
+
+
+def truth_and_strip(folder: Path, name: str) -> tuple[dict[str, Any], np.ndarray]:
+    truth = json.loads((folder / f"{name}.json").read_text())
+    with Image.open(folder / "images" / f"{name}.png") as image:
+        strip = np.asarray(image)
+    return truth, strip.reshape(len(truth["slices"]), -1, strip.shape[1])
+
+
+@pytest.mark.usefixtures("quick")
+def test_both_contrasts_of_a_stack_share_their_slices(tmp_path: Path) -> None:
+    simulate.simulate(tmp_path, 1, SEED)
+    first, one = truth_and_strip(tmp_path, f"{SEED:06d}-stacks-a")
+    second, other = truth_and_strip(tmp_path, f"{SEED:06d}-stacks-b")
+    assert first["slices"] == second["slices"]
+    assert first["weighting"] != second["weighting"]
+    assert one.shape == other.shape
+    assert not np.array_equal(one, other)
+    shown = [one["class"] for one in first["slices"]]
+    discs = [one for one in shown if one != NONE]
+    assert discs == sorted(discs)
+    assert set(discs) >= {2, 3, 4}
+    in_the_middle = [one for one in first["slices"] if one["class"] != NONE and abs(one["offset_mm"]) < 1]
+    assert in_the_middle
+    assert all(one["share"] == 1 and one["nearest"] == one["class"] for one in in_the_middle)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_simulation_that_was_broken_off_goes_on_and_writes_the_same(tmp_path: Path) -> None:
+    simulate.simulate(tmp_path, 1, SEED)
+    kept = {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert len(kept) == 2 * sum(simulate.CONTRASTS.values())
+    lost = [path for path in tmp_path.rglob("*.*") if "block" in path.name]
+    untouched = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if "block" not in path.name}
+    for path in lost:
+        path.unlink()
+    simulate.simulate(tmp_path, 1, SEED)
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")} == kept
+    assert {path: path.stat().st_mtime_ns for path in untouched} == untouched
+
+
+@pytest.mark.usefixtures("quick")
+def test_slices_from_elsewhere_are_none_of_the_discs(tmp_path: Path) -> None:
+    found = {}
+    for seed in range(20, 34):
+        who = simulate.person(seed, ["procedural"])
+        for name, series, truth in simulate.series_of(who, ["elsewhere"]):
+            found[name] = {one["class"] for one in truth["slices"]}, series.protocol.plane
+    assert {classes for classes, _ in found.values() for classes in classes} == {NONE}
+    assert {plane for _, plane in found.values()} >= {"axial"}
+    assert len({plane for _, plane in found.values()}) > 1
+
+
+@pytest.mark.parametrize(
+    ("seed", "shapes"), [(800000, "procedural"), (999999, "procedural"), (1, "atlas:/x/morphable")]
+)
+def test_a_reserved_patient_is_never_simulated_for_training(seed: int, shapes: str) -> None:
+    with pytest.raises(ReservedPatient, match="reserved for"):
+        simulate.person(seed, [shapes])
+
+
+def test_contrasts_painted_together_are_those_painted_alone(mr_skeleton: Skeleton) -> None:
+    rng = np.random.default_rng(1)
+    first = replace(
+        protocol(rng, "axial", "T2", style="armor", layout="block"), matrix=(40, 32), reconstructed=48, slices=2
+    )
+    second = replace(first, repetition_ms=500, echo_ms=10, weighting="T1")
+    structures = disc_shapes(mr_skeleton)
+    planned = block(first, discs(mr_skeleton)[-3], rng)
+    both = acquire_together(mr_skeleton, structures, [first, second], planned, 5)
+    alone = acquire_together(mr_skeleton, structures, [first], planned, 5)
+    for one, other in zip(both[0].slices, alone[0].slices, strict=True):
+        assert np.array_equal(one.pixels, other.pixels)
+    assert not np.array_equal(both[0].slices[0].pixels, both[1].slices[0].pixels)
+    with pytest.raises(ValueError, match="expected one lattice"):
+        acquire_together(mr_skeleton, structures, [first, replace(first, fov_mm=first.fov_mm + 20)], planned, 5)
+
+
+@pytest.fixture(scope="module")
+def mr_skeleton() -> Skeleton:
+    return pose(sample(SEED), "supine")
+
+
+def write_series(folder: Path, number: int, shows: list[tuple[int, float]], **changed: Any) -> None:
+    """A series of noise; a slice of class c has a bright band at the height of that class."""
+    rng = np.random.default_rng(number)
+    strip = rng.integers(0, 90, (len(shows), 60, 50)).astype(np.uint8)
+    for image, (nearest, share) in zip(strip, shows, strict=True):
+        if share > 0.5:
+            image[6 + 9 * nearest : 12 + 9 * nearest, 8:42] = 250
+    slices = [
+        {"class": nearest if share > 0.5 else NONE, "nearest": nearest, "share": share} for nearest, share in shows
+    ]
+    truth: Mapping[str, Any] = {
+        "seed": number, "shapes": "procedural", "style": "armor", "spacing_mm": [4.0, 4.0], "slices": slices,
+    } | changed  # fmt: skip
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    Image.fromarray(strip.reshape(-1, 50)).save(folder / "images" / f"{number:06d}.png")
+    (folder / f"{number:06d}.json").write_text(json.dumps(truth))
+
+
+def test_a_slice_at_an_endplate_is_a_disc_for_its_share(tmp_path: Path) -> None:
+    write_series(tmp_path, 5, [(2, 0.25), (4, 1.0), (NONE, 0.0)])
+    found = read_slices(tmp_path)
+    assert [one.true for one in found] == [NONE, 4, NONE]
+    assert found[0].likely == (0, 0, 0.25, 0, 0, 0.75)
+    assert found[1].likely == (0, 0, 0, 0, 1, 0)
+    assert found[2].likely == (0, 0, 0, 0, 0, 1)
+
+
+def test_training_sees_a_slice_as_serving_does(tmp_path: Path) -> None:
+    write_series(tmp_path, 5, [(2, 0.25), (4, 1.0)])
+    found = read_slices(tmp_path)
+    second = found[1].pixels()
+    assert second[6 + 36 : 12 + 36, 8:42].min() == 250
+    laid, _ = lay(second, (4.0, 4.0), TINY.pixels, TINY.field_mm)
+    kept = Pictures(found, TINY)[1]["image"][0].numpy()
+    assert np.allclose(kept / 255, laid, atol=0.003)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 812345}, {"shapes": "morphable"}, {"style": "fairhaven-2"}])
+def test_a_reserved_patient_never_trains(tmp_path: Path, changed: dict[str, Any]) -> None:
+    write_series(tmp_path, 5, [(2, 1.0)], **changed)
+    with pytest.raises(ReservedPatient):
+        read_slices(tmp_path)
+
+
+def test_folders_named_by_level_are_read(tmp_path: Path) -> None:
+    for level, name in (("L1-L2", "anna_1"), ("L1-L2", "bert_1"), ("none", "anna_2"), ("L5-S1", "bert_2")):
+        (tmp_path / level).mkdir(exist_ok=True)
+        Image.new("L", (30, 40), 77).save(tmp_path / level / f"{name}.png")
+    found = read_slices(tmp_path)
+    assert [CLASSES[one.true] for one in found] == ["L1-L2", "L1-L2", "L5-S1", "none"]
+    assert [one.patient for one in found] == [0, 1, 1, 0]
+    assert found[0].picture(TINY).shape == (48, 48)
+    with pytest.raises(ValueError, match="no slice found"):
+        read_slices(tmp_path / "none")
+
+
+def blob(row: int, column: int) -> torch.Tensor:
+    image = torch.zeros(1, 1, 64, 64)
+    image[0, 0, row - 3 : row + 4, column - 3 : column + 4] = 1
+    return image
+
+
+def centre(image: torch.Tensor) -> tuple[float, float]:
+    weight = image[0, 0] / image.sum()
+    axis = torch.arange(64.0)
+    return float(weight.sum(1) @ axis), float(weight.sum(0) @ axis)
+
+
+def only(monkeypatch: pytest.MonkeyPatch, **ranges: Any) -> None:
+    for name, value in ({"ZOOM": (1.0, 1.0), "DEGREES": 0.0, "SHIFT": 0.0} | ranges).items():
+        monkeypatch.setattr(augment, name, value)
+
+
+def test_a_zoomed_picture_grows_around_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, ZOOM=(1.5, 1.5))
+    found = augment.moved(blob(21, 40), torch.Generator().manual_seed(0))
+    assert centre(found) == pytest.approx((31.5 + 1.5 * (21 - 31.5), 31.5 + 1.5 * (40 - 31.5)), abs=0.3)
+    assert float(found.sum()) == pytest.approx(49 * 1.5**2, rel=0.05)
+
+
+def test_a_turned_or_shifted_picture_keeps_its_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    middle = torch.tensor([31.5, 31.5])
+    before = torch.tensor([21.0, 40.0]) - middle
+    chance = torch.Generator().manual_seed(0)
+    only(monkeypatch, DEGREES=30.0)
+    after = torch.tensor([centre(augment.moved(blob(21, 40), chance)) for _ in range(6)]) - middle
+    assert torch.allclose(after.norm(dim=1), before.norm(), atol=0.4)
+    assert float(after.std(0).max()) > 1
+    only(monkeypatch, SHIFT=0.1)
+    moved = torch.tensor([centre(augment.moved(blob(21, 40), chance)) for _ in range(40)]) - middle - before
+    assert 4 < float(moved.abs().max()) <= 6.6
+
+
+def test_augmented_pictures_stay_grey_and_follow_their_chances() -> None:
+    images = torch.rand(6, 1, 64, 64)
+    first, again, other = (augment.augmented(images, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert float(first.min()) >= 0
+    assert float(first.max()) <= 1
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    rates = [task.rate(one) for one in (0.0, task.WARM, 0.5, 1.0, 1.2)]
+    assert rates[0] == rates[-1] == task.LAST
+    assert rates[1] == pytest.approx(1)
+    assert rates[1] > rates[2] > rates[3]
+
+
+def test_a_network_learns_and_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, TINY.name, TINY)  # type: ignore[arg-type]
+    monkeypatch.setattr(dataset, "WATCHED_EVERY", 4)
+    monkeypatch.setattr(training, "AVERAGED", 0.8)
+    data, out = tmp_path / "data", tmp_path / "trained.safetensors"
+    for seed in range(12):
+        write_series(data, seed, [(number, 1.0) for number in range(NONE)] + [(1, 0.0)])
+    training.train(data, out, size="tiny", epochs=6)
+    first = losses(out)
+    assert first[-1] < first[0]
+    training.train(data, out, size="tiny", epochs=9, resume=True)
+    after = losses(out)
+    assert len(after) == 3
+    assert after[0] < first[0]
+    assert after[-1] < first[-1]
+    assert stored_size(out) == TINY
+    network = load_network(out)
+    watched = [one for one in read_slices(data) if one.watches]
+    with torch.inference_mode():
+        logits, _ = network(torch.stack([torch.from_numpy(one.picture(TINY))[None] for one in watched]))
+    right = (logits.argmax(1).numpy() == np.array([one.true for one in watched])).mean()
+    assert right > 0.5
+    monkeypatch.setattr(dataset, "WATCHED_EVERY", 1)
+    with pytest.raises(ValueError, match="expected some of each"):
+        training.train(data, out, size="tiny", epochs=1)
+
+
+def losses(out: Path) -> list[float]:
+    """What was watched, epoch by epoch, of the last run."""
+    header, *rows = (out.with_suffix("") / "metrics.csv").read_text().splitlines()
+    at = header.split(",").index(task.WATCHED)
+    return [float(row.split(",")[at]) for row in rows if row.split(",")[at]]
+
+
+def test_an_unknown_size_and_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="unknown size 'huge'"):
+        training.train(tmp_path, tmp_path / "x.safetensors", size="huge")
+    with pytest.raises(ValueError, match="tiny has none of it"):
+        training.begin(task.Task(TINY), tmp_path / "lite0.pth")
