@@ -33,14 +33,18 @@ class Size:
     """Voxels of a side of an instance patch, on the working grid."""
     instance_hu: tuple[float, float]
     """HU are clipped to this, then 0…1."""
-    instance_features: tuple[int, int, int, int, int, int]
-    """Channels of the U-Net's encoder from fine to coarse, and of its last decoder."""
+    instance_features: tuple[int, ...]
+    """Channels of the U-Net's encoder from fine to coarse."""
     direct_shape: tuple[int, int, int] | None
     """The whole volume is squeezed into so many slices, rows, columns; None: it keeps its shape (``direct_every``)."""
     direct_every: int
     """A voxel of the direct grid is the mean of so many of the working grid a side (where ``direct_shape`` is None)."""
     direct_hu: tuple[float, float]
-    direct_features: tuple[int, int, int, int, int, int]
+    direct_features: tuple[int, ...]
+    last: int
+    """Channels of the last decoder."""
+    stem: int
+    """How much coarser the U-Net works than its input; 1 as in the paper."""
     classes: str
     """One of `CLASSES`."""
     groups: int
@@ -59,18 +63,20 @@ SIZES: Mapping[str, Size] = {
         spacing_mm=2.0,
         side=64,
         instance_hu=(-100.0, 2000.0),
-        instance_features=(16, 16, 32, 64, 128, 16),
+        instance_features=(32, 64, 96, 128),
         direct_shape=None,
         direct_every=2,
         direct_hu=(100.0, 1000.0),
-        direct_features=(16, 16, 32, 64, 128, 16),
+        direct_features=(32, 64, 96, 128),
+        last=32,
+        stem=2,
         classes="L1+T12+rib",
         groups=8,
         dropout=0.1,
         flips={"direct": (2,), "instance": (2,)},
         learning_rate={"direct": 1e-3, "instance": 1e-3},
         batch={"direct": 2, "instance": 4},
-        steps={"direct": 6000, "instance": 6000},
+        steps={"direct": 3000, "instance": 4000},
     ),
     # Methods 2.2 and 2.3: 128×128×192 from the whole volume, 100…1000 HU; 1 mm, 128³, -100…2000 HU; group norm 16,
     # dropout 0.3, batches of 4 and 6, 100,000 and 50,000 iterations. The rate is not given there.
@@ -79,11 +85,13 @@ SIZES: Mapping[str, Size] = {
         spacing_mm=1.0,
         side=128,
         instance_hu=(-100.0, 2000.0),
-        instance_features=(32, 32, 64, 128, 256, 32),
+        instance_features=(32, 32, 64, 128, 256),
         direct_shape=(192, 128, 128),
         direct_every=1,
         direct_hu=(100.0, 1000.0),
-        direct_features=(32, 32, 64, 128, 256, 32),
+        direct_features=(32, 32, 64, 128, 256),
+        last=32,
+        stem=1,
         classes="L1",
         groups=16,
         dropout=0.3,

@@ -79,7 +79,7 @@ class Volume:
 
 
 def read_folder(folder: Path) -> list[LabelledCt]:
-    """All volumes of a folder, by name. ``ReservedPatient`` when one may not train, ``ValueError`` when there is none."""
+    """All volumes of a folder, by name. ``ReservedPatient`` when one may not train; ``ValueError`` for an empty one."""
     found: list[LabelledCt] = []
     for ct in sorted(folder.glob("*_ct.nii.gz")):
         name = ct.name.removesuffix("_ct.nii.gz")

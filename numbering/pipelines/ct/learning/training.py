@@ -21,7 +21,6 @@ from numbering.pipelines.ct.learning.stream import Stream, Watched
 from numbering.pipelines.ct.learning.task import WATCHED, Session, Task
 from numbering.pipelines.ct.model.export import save_safetensors, stored_networks
 from numbering.pipelines.ct.sizes import CLASSES, NETWORKS, SIZES, Size
-from numbering.pipelines.devices import native_bfloat16
 
 SEED = 20261121
 SAVE_EVERY = timedelta(minutes=4)
@@ -88,7 +87,7 @@ def fit(volumes: Sequence[LabelledCt], work: Path, size: Size, name: str, *, res
     trainer = Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
-        precision="bf16-mixed" if device == "cuda" or native_bfloat16() else "32-true",
+        precision="bf16-mixed" if device == "cuda" else "32-true",
         max_steps=steps,
         accumulate_grad_batches=gathered,
         gradient_clip_val=1.0,
