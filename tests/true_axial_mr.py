@@ -45,7 +45,7 @@ def variant_of(skeleton: Skeleton) -> Variant:
 
 @dataclass(frozen=True, eq=False)
 class TrueSeries:
-    """An axial series; ``levels`` say what each slice shows and ``cells`` which square is white, in the stack's order."""
+    """An axial series: in the order of its stack what each slice shows, and which square is white on it."""
 
     stack: Stack
     levels: tuple[SliceLevel, ...]
@@ -191,6 +191,6 @@ def drawn_sagittal(
     axes = np.array([place.axes for place in places[-9:]])[nearest]
     offset = points - centres[-9:][nearest]
     sideways, back, up = np.moveaxis(np.einsum("...ji,...j->...i", axes, offset), -1, 0)
-    within = (np.abs(sideways) < 22) & (np.abs(back) < 17) & (np.abs(up) < 22)
+    within = (np.abs(sideways) < 22) & (np.abs(back) < 17) & (np.abs(up) < 30)
     volume = np.where(within, np.where(np.abs(up) < 5, disc, body), 60.0) + rng.normal(0, noise, within.shape)
     return Stack.of_array(volume, affine, modality="MR", frame_of_reference_uid=FRAME, series_uid="1.2.4")

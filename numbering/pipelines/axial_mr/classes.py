@@ -6,6 +6,8 @@ usual spine; which discs they are in another one, `discs_of` says. The solver de
 
 from __future__ import annotations
 
+from functools import cache
+
 from numbering.anatomy import USUAL, Disc, Variant
 
 POSITIONS = 5
@@ -16,6 +18,7 @@ NONE = POSITIONS
 """Index of the class ``none``."""
 
 
+@cache
 def discs_of(variant: Variant) -> tuple[Disc, ...]:
     """The five discs that the classes 0…4 mean in this spine, head to foot.
 

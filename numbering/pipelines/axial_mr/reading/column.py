@@ -26,8 +26,10 @@ ACROSS_MM = np.arange(-8.0, 8.1, 4.0)
 DEPTH_STEP_MM = 1.5
 DEPTH = 13
 """So many steps from front to back: half of a body's depth."""
-AHEAD_MM, AHEAD_STEPS = 24.0, 2
-"""How far in front of or behind the line the column may lie, and in how many steps of depth it is looked for."""
+AHEAD_MM = np.arange(-24.0, 24.1, 4.0)
+"""How far in front of or behind the line the middle of the column may lie …"""
+BENT_MM = (0.0, 12.0, 24.0)
+"""… and how much further back its ends: a block of slices gives a straight line, a lumbar spine is hollow-backed."""
 AS_CLEAR = 0.4
 """Discs are as deep as the column: lines this little less clear than the clearest one run through it too."""
 TILTS = np.tan(np.radians([-18.0, -12.0, -6.0, 0.0, 6.0, 12.0, 18.0]))
@@ -36,48 +38,83 @@ FINE_MM, DISC_MM = 1.0, 4.0
 """An endplate is about so thick; two of them about a disc lie so far from its middle."""
 NEAREST_MM, USUAL_MM, FARTHEST_MM, SPREAD_MM = 24, 35.0, 48, 5.0
 """From one disc to the next."""
-CLEAR = 1.5
-"""So much more of edges at the discs than between them, in standard deviations along the line, makes a column."""
+CLEAR = 1.9
+"""So much more of edges at the discs than between them, in standard deviations along the line, makes a column …"""
+UNEVEN = 0.085
+"""… if the distances of its discs differ by no more than this share of their mean (a standard deviation), …"""
+WORST = 0.0
+"""… and so much more of edges is at every disc than at any place between two."""
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
     """Where one sagittal stack shows discs. ``course`` runs through the middle of the column; ``discs`` ``(n,)`` are mm
-    along it; ``clear`` is how much more of edges there is at them than between them.
+    along it. There is ``clear`` more of edges at them than between them, ``worst`` more at the least of them.
     """
 
     course: Course
     discs: Array
     clear: float
+    worst: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether these are discs rather than what chance lets look like some."""
+        steps = np.diff(self.discs)
+        return bool(self.clear >= CLEAR and self.worst >= WORST and steps.std() <= UNEVEN * steps.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """Evenly spaced places, as indices, and by how much more of edges there is at them than between them."""
+
+    places: NDArray[np.intp]
+    clear: float
+    worst: float
 
 
 def clearest(stacks: Sequence[Stack], course: Course, first_mm: float, last_mm: float) -> Column | None:
     """The column between two places along the line, by the stack that shows it most clearly; None where none does."""
     found = [one for one in (column(stack, course, first_mm, last_mm) for stack in stacks) if one is not None]
-    best = max(found, key=lambda one: one.clear, default=None)
-    return best if best is not None and best.clear >= CLEAR else None
+    return max((one for one in found if one.sure), key=lambda one: one.clear, default=None)
 
 
 def column(stack: Stack, course: Course, first_mm: float, last_mm: float) -> Column | None:
     """The column between two places along the line as this stack shows it, clearly or not; None where there is none."""
     along = np.arange(first_mm, last_mm, STEP_MM)
-    reach = AHEAD_MM + DEPTH_STEP_MM * (DEPTH - 1) / 2
-    depths = np.arange(-reach, reach + 1e-6, DEPTH_STEP_MM)
+    reach = DEPTH_STEP_MM * (DEPTH - 1) / 2
+    depths = np.arange(-AHEAD_MM.max() - reach, AHEAD_MM.max() + max(BENT_MM) + reach + 1e-6, DEPTH_STEP_MM)
     straight = straightened(stack, course, along, depths)
-    shown: list[tuple[float, float, NDArray[np.intp]]] = []
-    for first in range(0, len(depths) - DEPTH + 1, AHEAD_STEPS):
-        found = _chain(_edges(straight[:, first : first + DEPTH]))
-        if found is not None:
-            shown.append((found[1], -float(depths[first : first + DEPTH].mean()), found[0]))
+    shown: list[tuple[float, float, _Chain]] = []
+    for bent in BENT_MM:
+        behind = bent * np.linspace(-1, 1, len(along)) ** 2
+        for ahead in AHEAD_MM:
+            found = _chain(_edges(_band(straight, behind - ahead, depths)))
+            if found is not None:
+                shown.append((float(ahead), bent, found))
     if not shown:
         return None
-    top = max(clear for clear, _, _ in shown)
-    middle = np.mean([ahead for clear, ahead, _ in shown if clear >= top - AS_CLEAR])
-    clear, ahead, discs = min((one for one in shown if one[0] >= top - AS_CLEAR), key=lambda one: abs(one[1] - middle))
-    front = _forward(course)
-    moved = Course(course.points + ahead * front)
-    places = moved.points[np.searchsorted(course.along_mm, along[discs])]
-    return Column(moved, np.array([moved.nearest(place) for place in places]), clear)
+    top = max(chain.clear for _, _, chain in shown)
+    bent = next(bent for _, bent, chain in shown if chain.clear == top)
+    shown = [one for one in shown if one[1] == bent and one[2].clear >= top - AS_CLEAR]
+    middle = np.mean([ahead for ahead, _, _ in shown])
+    ahead, _, chain = min(shown, key=lambda one: abs(one[0] - middle))
+    share = np.clip((course.along_mm - first_mm) / (along[-1] - first_mm), 0, 1)
+    off = ahead - bent * (2 * share - 1) ** 2
+    moved = Course(course.points + off[:, None] * _forward(course))
+    places = moved.points[np.searchsorted(course.along_mm, along[chain.places])]
+    return Column(moved, np.array([moved.nearest(place) for place in places]), chain.clear, chain.worst)
+
+
+def _band(straight: Array, behind: Array, depths: Array) -> Array:
+    """``(along, DEPTH)``: the part of a straightened column about a line so far ``behind`` (mm at each place), drawn
+    straight in its turn."""
+    rows = np.arange(len(straight))[:, None]
+    within = (np.arange(DEPTH) - (DEPTH - 1) / 2) * DEPTH_STEP_MM
+    slope = np.gradient(behind)[:, None]
+    column = (behind[:, None] + within - depths[0]) / DEPTH_STEP_MM
+    places = [rows - slope * within / STEP_MM, column]
+    return np.asarray(map_coordinates(straight, np.broadcast_arrays(*places), order=1, mode="nearest"))
 
 
 def _forward(course: Course) -> Array:
@@ -141,7 +178,7 @@ def _edges(straight: Array) -> Array:
     return np.asarray((level - np.nanmean(level)) / spread) if spread > 0 else np.full(len(straight), np.nan)
 
 
-def _chain(edges: Array) -> tuple[NDArray[np.intp], float] | None:
+def _chain(edges: Array) -> _Chain | None:
     """The evenly spaced places with the most edges, from end to end of what is seen, and how clear they are."""
     seen = np.flatnonzero(np.isfinite(edges))
     if len(seen) < 2 * NEAREST_MM:
@@ -166,5 +203,6 @@ def _chain(edges: Array) -> tuple[NDArray[np.intp], float] | None:
     discs = np.array(chain[::-1])
     if len(discs) < 2:
         return None
-    middles = ((discs[:-1] + discs[1:]) / 2).astype(int)
-    return discs + start, float(value[discs].mean() - value[middles].mean())
+    between = value[((discs[:-1] + discs[1:]) / 2).astype(int)]
+    at = value[discs]
+    return _Chain(discs + start, float(at.mean() - between.mean()), float(at.min() - between.max()))

@@ -12,6 +12,8 @@ from numbering.stack import Stack
 
 BY_LOOKS = "appearance of axial slices"
 LOWEST = POSITIONS - 1
+LOOKS_SURE = 1.0
+"""Log-odds from which a place that looks like a disc is mentioned though it has no name."""
 
 
 def basis(answer: Answer) -> NumberingBasis:
@@ -76,6 +78,9 @@ def quality(answer: Answer) -> tuple[str, ...]:
         found.append(f"cross-checked: {told.words}")
     else:
         found.append(f"cross-check contradicts: {told.words}")
+    nameless = [one for one, name in zip(answer.sightings, answer.decoded.names, strict=True) if name is None]
+    if sure := sum(one.log_odds >= LOOKS_SURE for one in nameless):
+        found.append(f"at {sure} more place(s) along the spine slices look like a lumbar disc and are given no name")
     if answer.slices and (told is None or told.column is None):
         found.append(
             "where a disc lies within its slice is presumed from where the slices were placed, to within some 15 mm"
