@@ -51,20 +51,19 @@ def marks_on(findings: Findings, sop_instance_uid: str) -> list[Mark]:
             for found in findings.candidates
             if found.sop_instance_uid == sop_instance_uid
         ]
-    presumed = " presumed" if findings.basis is not None and findings.basis.assumptions else ""
     vertebrae = [
         Mark(
             found.frame,
             found.box,
             found.endplate or found.corners or corners_of(found.box),
-            _name(found, presumed),
+            name_of(found, findings),
             closed=found.endplate is None,
         )
         for found in findings.vertebrae
         if found.sop_instance_uid == sop_instance_uid
     ]
     return vertebrae or [
-        Mark(found.frame, found.box, corners_of(found.box) if found.box else (), _name(found, presumed))
+        Mark(found.frame, found.box, corners_of(found.box) if found.box else (), name_of(found, findings))
         for found in findings.discs
         if found.sop_instance_uid == sop_instance_uid
     ]
@@ -85,7 +84,9 @@ def _extended(line: Line) -> Line:
     return (x0 - dx, y0 - dy), (x1 + dx, y1 + dy)
 
 
-def _name(found: Vertebra | NumberedDisc, presumed: str) -> str:
+def name_of(found: Vertebra | NumberedDisc, findings: Findings) -> str:
+    """Its name and probability, and that the count is presumed where it is: ``L4 presumed 0.93``."""
+    presumed = " presumed" if findings.basis is not None and findings.basis.assumptions else ""
     # Rounded down: 0.996 must not be read as certainty
     return f"{found.level}{presumed} {math.floor(found.probability * 100) / 100:.2f}"
 

@@ -12,14 +12,14 @@ from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import Unreadable, read_folder
 from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.infer import decoded, number
-from numbering.pictures import draw_film
+from numbering.pictures import draw, page
 from numbering.pipelines.card import Images
 from numbering.pipelines.loaded import Pipelines
 from numbering.pipelines.view.use import Looker, view_of
 from numbering.report import RunReport, SeriesEntry, WrittenObject, series_entry, unanswered_entry
 from numbering.result import NumberingResult, Origin, Status
 from numbering.route import Assignment, route_studies, settled
-from numbering.study import Radiograph, Series
+from numbering.study import Series
 
 
 @dataclass
@@ -42,25 +42,29 @@ def run(
     *,
     only: str | None = None,
     segmented: bool = False,
+    mapped: bool = False,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Run:
     """Number everything found at these paths; objects and pictures go to ``out``.
 
     The objects are dated by the images they rest on, so that the same input always gives the same bytes. ``progress``
     is told what was done, how many assignments are done, and of how many. ``segmented`` also writes segmentations of
-    vertebral bodies.
+    vertebral bodies on films, ``mapped`` parametric maps of where the evidence lay.
     """
     series, unreadable = read_folder(paths)
     assignments = route_studies(series)
+    asked = {"segmented": segmented, "mapped": mapped}
     entries = []
     for done, assignment in enumerate(assignments):
         progress(assignment.series.series_instance_uid, done, len(assignments))
-        entries.append((assignment.series.study_instance_uid, _entry(assignment, out, pipelines, only, segmented)))
+        entries.append((assignment.series.study_instance_uid, _entry(assignment, out, pipelines, only, asked)))
     progress("done", len(assignments), len(assignments))
     return Run(RunReport.of(entries), unreadable)
 
 
-def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | None, segmented: bool) -> SeriesEntry:
+def _entry(
+    assignment: Assignment, out: Path, pipelines: Pipelines, only: str | None, asked: dict[str, bool]
+) -> SeriesEntry:
     assignment, seen = _looked_at(assignment, pipelines.looker)
     series, card = assignment.series, assignment.card
     if assignment.reason is not None:
@@ -82,7 +86,7 @@ def _entry(assignment: Assignment, out: Path, pipelines: Pipelines, only: str | 
             decode=lambda _: pictures,
             looker=pipelines.looker,
         )
-        return series_entry(result, _write(result, series, pictures, out, segmented))
+        return series_entry(result, _write(result, series, pictures, out, asked))
     except NumberingError as error:
         return unanswered_entry(series, Status.FAILED, error.reason, view=assignment.view, pipeline=card.name)
 
@@ -109,12 +113,11 @@ def acquired(series: Series) -> datetime:
 
 
 def _write(
-    result: NumberingResult, series: Series, pictures: Images, out: Path, segmented: bool
+    result: NumberingResult, series: Series, images: Images, out: Path, asked: dict[str, bool]
 ) -> list[WrittenObject]:
     sources = {image.sop_instance_uid: image.path for image in series.images}
-    written = write_objects(encode(result, sources, segmented=segmented), out)
-    for film in (picture for picture in pictures if isinstance(picture, Radiograph)):
-        draw_film(film, result.findings, out / "pictures" / f"{film.name.replace('#', '_')}.png")
+    written = write_objects(encode(result, sources, **asked), out)
+    page(result, draw(images, result.findings, out / "pictures"), out / "pictures")
     return [
         WrittenObject(
             sop_class=one.sop_class_uid,

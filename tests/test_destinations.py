@@ -100,3 +100,12 @@ def test_the_address_of_a_web_destination_loses_only_its_last_slash() -> None:
     assert str(WebDestination.parse("https://pacs.example.org:8443/a/dicom-web/")) == (
         "https://pacs.example.org:8443/a/dicom-web"
     )
+
+
+def test_heat_maps_go_only_to_whom_asks_for_them_and_are_else_not_written() -> None:
+    plain = DestinationSettings(name="pacs", address="PACS@host:104")
+    asked = DestinationSettings(name="viewer", address="VIEWER@host:104", kinds=("SR", "OT"))
+    assert [one.wants("OT", "numbered", "axial-mr") for one in (plain, asked)] == [False, True]
+    assert [one.wants("SEG", "numbered", "ct") for one in (plain, asked)] == [True, False]
+    assert not Settings(destinations=(plain,)).heat_maps
+    assert Settings(destinations=(plain, asked)).heat_maps

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from numbering.pictures import AMBER, BLUE, GREEN, LONG_SIDE, draw_film
+from numbering.pictures import draw_film
+from numbering.pictures.pen import AMBER, BLUE, GREEN, LONG_SIDE
 from numbering.result import Findings
 from numbering.study import Radiograph
 from tests.results import abstained, lateral

@@ -30,7 +30,10 @@ def run(
     json_target: JsonOption = None,
     only: Annotated[str | None, typer.Option("--only", metavar="PIPELINE", help="Run this pipeline alone.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    segmentations: Annotated[bool, typer.Option("--segmentations", help="Also segment the vertebral bodies.")] = False,
+    segmentations: Annotated[bool, typer.Option("--segmentations", help="Also segment bodies on films.")] = False,
+    heat_maps: Annotated[
+        bool, typer.Option("--heat-maps", help="Also write parametric maps of where the evidence for slices lay.")
+    ] = False,
 ) -> None:
     """Number DICOM files without a network; SR and presentation states go to DIR. No record is consulted."""
     from numbering.pipelines import card_named
@@ -44,7 +47,9 @@ def run(
         except KeyError as error:
             raise fail(str(error.args[0]), 2) from None
     with progress_bar("numbering") as progress:
-        outcome = run_paths(paths, out_dir, Pipelines(device), only=only, segmented=segmentations, progress=progress)
+        outcome = run_paths(
+            paths, out_dir, Pipelines(device), only=only, segmented=segmentations, mapped=heat_maps, progress=progress
+        )
     for one in outcome.unreadable:
         err.print(f"not read: {one.reason.text}", highlight=False)
     emit(outcome.report.to_json(), json_target)
@@ -60,8 +65,9 @@ def report_table(report: Any) -> Table:
     table = Table("Series", "View", "Status", "Level", "Probability", "Reason", title="What was found")
     for study in report.studies:
         for series in study.series:
-            levels = from_to(vertebra.level for vertebra in series.vertebrae)
-            sure = f"{min(vertebra.probability for vertebra in series.vertebrae):.2f}" if series.vertebrae else ""
+            named = series.vertebrae or series.discs
+            levels = from_to(dict.fromkeys(found.level for found in named))
+            sure = f"{min(found.probability for found in named):.2f}" if named else ""
             reason = series.reason.code if series.reason else ""
             table.add_row(
                 "…" + series.series_instance_uid[-12:], series.view or "", series.status, levels, sure, reason

@@ -15,10 +15,13 @@ from numbering.jobs.store import reading
 from numbering.result import Status
 from numbering.route import route
 from numbering.settings import Settings
+from numbering.settings.delivering import HEAT_MAP
 from numbering.uids import InvalidUID, checked_uid
 
-WRITTEN_KINDS = ("SR", "PR")
-"""What is written of each result (`numbering.dicom.objects.encode`), besides segmentations where they are wanted."""
+WRITTEN_KINDS = {"CT": ("SR", "PR", "SEG", "KO"), "MR": ("SR", "PR", "KO", HEAT_MAP)}
+"""What is written of a result (`numbering.dicom.objects.encode`), by modality; of films besides segmentations where
+they are wanted."""
+OF_FILMS = ("SR", "PR")
 WRITTEN_STATUSES = (Status.NUMBERED.value, Status.ABSTAINED.value)
 
 
@@ -67,8 +70,13 @@ def _of_file(settings: Settings, engine: Engine, path: Path) -> list[Going]:
         _going(settings, f"a result of {path.name}", kind, status, card.name)
         for card in cards
         for status in WRITTEN_STATUSES
-        for kind in (*WRITTEN_KINDS, *(("SEG",) if settings.segmentations else ()))
+        for kind in _kinds(settings, series.modality)
     ]
+
+
+def _kinds(settings: Settings, modality: str) -> tuple[str, ...]:
+    kinds = WRITTEN_KINDS.get(modality)
+    return kinds or (*OF_FILMS, *(("SEG",) if settings.segmentations else ()))
 
 
 def _pipelines() -> Iterable[str]:

@@ -168,7 +168,8 @@ def _encode_and_store(node: Node, claim: Claim) -> None:
         result = NumberingResult.model_validate_json(job.result or "")
         sources = {image.sop_uid: node.path(image.path) for image in job.images}
     folder = node.settings.objects / checked_uid(result.study_instance_uid, "Study Instance UID")
-    written = write_objects(encode(result, sources, segmented=node.settings.segmentations), folder)
+    wanted = {"segmented": node.settings.segmentations, "mapped": node.settings.heat_maps}
+    written = write_objects(encode(result, sources, **wanted), folder)
     with writing(node.engine) as session:
         job = held_job(session, claim)
         objects = [_object_row(node, claim, *numbered) for numbered in enumerate(written)]

@@ -12,7 +12,9 @@ from numbering.settings.kinds import Seconds
 ARCHIVE = "archive"
 """The name of the destination that `archive` is the short form of."""
 
-Kind = Literal["SR", "PR", "SEG", "KO"]
+HEAT_MAP = "OT"
+"""Modality of parametric maps, which go only to destinations that ask for them."""
+Kind = Literal["SR", "PR", "SEG", "KO", "OT"]
 
 
 class DestinationSettings(BaseModel):
@@ -26,7 +28,10 @@ class DestinationSettings(BaseModel):
     address: str = Field(
         description="AET@HOST:PORT for C-STORE, or the https:// root of a DICOMweb service for STOW-RS."
     )
-    kinds: tuple[Kind, ...] = Field((), description="Objects that go there, by modality; empty: all.")
+    kinds: tuple[Kind, ...] = Field(
+        (),
+        description="Objects that go there, by modality; empty: all but OT (maps of where a slice was looked at).",
+    )
     statuses: tuple[Literal["numbered", "abstained"], ...] = Field(
         (), description="Results whose objects go there; empty: all."
     )
@@ -103,6 +108,8 @@ class DestinationSettings(BaseModel):
 
     def wants(self, kind: str, status: str, pipeline: str) -> bool:
         """Whether an object of this modality, from a result of this status and pipeline, goes there."""
+        if kind == HEAT_MAP and kind not in self.kinds:
+            return False
         rules = ((self.kinds, kind), (self.statuses, status), (self.pipelines, pipeline))
         return all(not wanted or value in wanted for wanted, value in rules)
 
@@ -167,6 +174,11 @@ class Delivering(BaseModel):
         """The destinations, that of ``archive`` first."""
         short = (DestinationSettings(name=ARCHIVE, address=self.archive),) if self.archive else ()
         return short + self.destinations
+
+    @property
+    def heat_maps(self) -> bool:
+        """Whether any destination asks for parametric maps: else none is written."""
+        return any(HEAT_MAP in each.kinds for each in self.every_destination)
 
     def destination(self, name: str) -> DestinationSettings | None:
         """The destination of this name, None when there is none (any more)."""

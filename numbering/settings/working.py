@@ -19,6 +19,6 @@ class Working(BaseModel):
         "auto", description="Where networks run: OpenVINO on a CPU, torch on a GPU; auto takes a GPU if there is one."
     )
     segmentations: bool = Field(
-        False, description="Also write a DICOM segmentation of the vertebral bodies whose corners are known."
+        False, description="Of films, also write a DICOM segmentation of the vertebral bodies whose corners are known."
     )
     inference_threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads a network may use; 0: all.")
