@@ -66,7 +66,7 @@ def test_a_series_gets_true_names_centres_and_the_measurements_of_l1(usual, whol
     (first,) = [one for one in whole.vertebrae if one.level == "L1"]
     np.testing.assert_allclose(first.centre_mm, usual.centre(L1), atol=1.0)
     attenuation, position = whole.measurements[:2]
-    assert (attenuation.name, attenuation.unit) == ("trabecular-attenuation-l1", "[hnsf'U]")
+    assert (attenuation.name, attenuation.unit) == ("trabecular-attenuation-l1", "HU")
     assert attenuation.value == pytest.approx(MARROW_HU, abs=1)
     assert attenuation.volume_mm3 > 4000
     assert position.value == pytest.approx(usual.centre(L1)[2], abs=1.0)
@@ -224,6 +224,25 @@ def test_another_number_of_lumbar_vertebrae_is_counted_between_ribs_and_sacrum(a
     assert named(found)[-1] == str(last)
     assert any("lumbar-type vertebrae suspected" in words for words in found.anomalies)
     assert len(found.alternative.levels) == len(found.vertebrae)
+
+
+@pytest.mark.parametrize("draw", range(6))
+def test_several_faults_at_once_give_true_names_or_none(usual, lumbar, draw) -> None:
+    rng = np.random.default_rng([draw, 8])
+    levels = usual.levels[usual.levels.index(T10) :]
+    eyes = TrueEyes(
+        usual,
+        levels={level: float(rng.laplace(0, 0.6)) for level in levels},
+        shift=float(rng.choice([-1.0, 0.0, 0.0, 1.0])),
+        spread=0.6,
+        ribs={level: float(rng.uniform(0.2, 0.8)) for level in rng.choice(levels, 2)},
+        blind=list(rng.choice(levels, 1)),
+        halved=list(rng.choice(levels, 1)),
+        only=("down", "up", None)[draw % 3],
+        direct=(L1, T12, L2, None, L1, L1)[draw],
+    )
+    found = findings(lumbar, eyes)
+    assert found.status is Status.ABSTAINED or truly_named(found, usual)
 
 
 def test_metal_in_l1_leaves_its_attenuation_out(usual, lumbar) -> None:

@@ -15,7 +15,7 @@ LEAST_MM3 = 1500.0
 """A mean over less is not given."""
 DENSE_HU, MOST_DENSE = 700.0, 0.03
 """Metal, cement or an island of compact bone: with more of it the mean says nothing about spongy bone."""
-UNIT = "[hnsf'U]"
+UNIT = "HU"
 
 
 def trabecular(answer: Answer, level: Level = Level.L1) -> Measurement:
