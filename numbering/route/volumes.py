@@ -37,7 +37,8 @@ COMPUTED = frozenset(
 PHASES = frozenset({"P", "R", "I"})
 """Whole values of Image Type: phase, real and imaginary parts of an MR."""
 _LOCALIZER_WORDS = (
-    r"\blocali[sz]er\b|\bscouts?\b|\bsurvey\b|\btopogram\w*|\bpilot\b|\btriplan\w*|\btri plan\w*|\blokalis\w*"
+    r"\blocali[sz]er\b|\blokali[sz]\w*|\blocators?\b|\bscouts?\b|\bsurvey\b|\btopogram\w*|\btri ?pilot\w*"
+    r"|\btri ?plan\w*|位置決め"
 )
 MOST_IN_TWO_VIEWS, MOST_IN_THREE_VIEWS = 12, 45
 """Slices of a localizer; a series in several views with more is taken apart instead."""
@@ -164,5 +165,5 @@ def _not_a_volume(images: Sequence[Image], planes: Sequence[Plane]) -> str | Non
     if len(planes) >= TIMES * len(places) and len(planes) > TIMES:
         return f"{len(planes)} slices in {len(places)} places, a course in time"
     if images[0].modality == "CT" and len(places) < LEAST_CT_SLICES:
-        return f"{len(places)} slices"
+        return f"slices in {len(places)} places, too few for a volume"
     return None
