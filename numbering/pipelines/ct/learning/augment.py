@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.transforms import Compose, OneOf, Rand3DElasticd, RandAdjustContrastd, RandAffined, RandGaussianSmoothd
+from monai.transforms.compose import Compose, OneOf
+from monai.transforms.intensity.dictionary import RandAdjustContrastd, RandGaussianSmoothd
+from monai.transforms.spatial.dictionary import Rand3DElasticd, RandAffined
 from torch import Tensor
 
 TURN = np.deg2rad(20.0)
@@ -25,10 +27,10 @@ BEND_SMOOTH, BEND_MOST = (5.0, 7.0), (60.0, 160.0)
 """Of the elastic deformation: voxels of its smoothing, and its size before that."""
 
 
-def moved(image: Tensor, masks: Tensor, shape: Sequence[int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def moved(image: Tensor, masks: Tensor, shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Image ``(1, …)`` and masks ``(n, …)`` turned about the middle and cut to ``shape``; beyond lies what was at the
     edge. Values of masks are interpolated to the nearest."""
-    transform = _moves(tuple(shape))
+    transform = _moves(shape)
     transform.set_random_state(seed=int(rng.integers(1 << 31)))
     found: Any = transform({"image": image, "masks": masks})
     return _plain(found["image"]), _plain(found["masks"])
@@ -50,9 +52,14 @@ def flipped(image: Tensor, masks: Tensor, axes: Sequence[int], rng: np.random.Ge
 
 
 @cache
-def _moves(shape: tuple[int, ...]) -> Compose:
+def _moves(shape: tuple[int, int, int]) -> Compose:
     keys, mode = ["image", "masks"], ["bilinear", "nearest"]
-    shared = {"prob": 1.0, "rotate_range": [TURN] * 3, "scale_range": [SCALE] * 3, "padding_mode": "border"}
+    shared: dict[str, Any] = {
+        "prob": 1.0,
+        "rotate_range": [TURN] * 3,
+        "scale_range": [SCALE] * 3,
+        "padding_mode": "border",
+    }
     return OneOf(
         [
             RandAffined(keys, spatial_size=shape, mode=mode, **shared),

@@ -10,11 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import nibabel
 import numpy as np
-from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter
 
@@ -136,9 +135,10 @@ def _variant(labels: set[int]) -> Variant:
 
 def _canonical(path: Path, spacing_mm: float, *, labels: bool) -> NDArray[np.int16]:
     """The array of a NIfTI with slices from head to foot, rows to the back, columns to the left, evenly spaced."""
-    image = cast(Nifti1Image, nibabel.as_closest_canonical(nibabel.load(path)))
-    spacing = np.array(image.header.get_zooms()[:3], float)[::-1]
-    array = np.asarray(image.dataobj)[::-1, ::-1, ::-1].transpose(2, 1, 0)
+    canonical: Any = nibabel.as_closest_canonical
+    image = canonical(nibabel.load(path))
+    spacing: NDArray[np.float64] = np.array(image.header.get_zooms()[:3], np.float64)[::-1]
+    array: NDArray[Any] = np.asarray(image.dataobj)[::-1, ::-1, ::-1].transpose(2, 1, 0)
     if np.allclose(spacing, spacing_mm, rtol=0.01):
         return np.ascontiguousarray(array, np.int16)
     step = spacing_mm / spacing
@@ -148,4 +148,4 @@ def _canonical(path: Path, spacing_mm: float, *, labels: bool) -> NDArray[np.int
     else:
         blurred = gaussian_filter(array.astype(np.float32), np.maximum(step - 1, 0) / 2, mode="nearest")
         found = affine_transform(blurred, step, (step - 1) / 2, shape, order=1, mode="constant", cval=OUTSIDE_HU)
-    return np.round(found).astype(np.int16)
+    return np.asarray(np.round(found), np.int16)

@@ -9,7 +9,6 @@ are cut from it. A run that was broken off goes on where it was; the same argume
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
 from collections.abc import Sequence
@@ -18,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from numbering.phantom.anatomy.sample import sample
+from numbering.phantom.imaging.ct.nifti import nifti
 from numbering.phantom.imaging.ct.protocol import Protocol
 from numbering.phantom.imaging.ct.table import table
 from numbering.phantom.imaging.ct.training import volume
@@ -174,15 +173,6 @@ def save(out: Path, name: str, drawn: Drawn) -> None:
     temporary = out / f"{name}.tmp"
     temporary.write_text(json.dumps(drawn.truth, separators=(",", ":")))
     temporary.replace(out / f"{name}.json")
-
-
-def nifti(array: NDArray[Any], affine: NDArray[np.float64]) -> bytes:
-    """An array ``[slice, row, column]`` with its affine to LPS as ``.nii.gz``; the same one gives the same bytes."""
-    image = Nifti1Image(
-        np.ascontiguousarray(array.transpose(2, 1, 0)), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine[:, [2, 1, 0, 3]]
-    )
-    image.header.set_xyzt_units("mm")
-    return gzip.compress(image.to_bytes(), 4, mtime=0)
 
 
 def simulate(

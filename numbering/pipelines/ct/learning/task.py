@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from lightning.pytorch.callbacks import Timer  # noqa: E402
 WATCHED = "watched"
 """Loss on the patients that watch, at the final weight of false positives."""
 WARM_STEPS = 200
-DECAY = 1e-4
+DECAY, LAST_RATE = 1e-4, 0.01
 
 
 class Task(LightningModule):
@@ -48,14 +49,17 @@ class Task(LightningModule):
                 self.log(f"watched/{kind}", values, batch_size=weight)
 
     def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.AdamW(self.parameters(), lr=self.size.learning_rate[self.name], weight_decay=DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser,
-            self.size.learning_rate[self.name],
-            total_steps=self.steps + 1,
-            pct_start=min(0.3, WARM_STEPS / self.steps),
-        )
+        rate = self.size.learning_rate[self.name]
+        optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=DECAY)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        """Share of the learning rate: up in `WARM_STEPS`, down to nearly nothing along a cosine."""
+        warm = min(WARM_STEPS, max(1, self.steps // 5))
+        if step < warm:
+            return (step + 1) / warm
+        return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * min(1.0, step / self.steps))) / 2
 
     def _outputs(self, batch: Sample) -> Any:
         return self.network(batch["image"].contiguous(memory_format=torch.channels_last_3d))

@@ -27,8 +27,7 @@ def whole(volume: Volume, size: Size, rng: np.random.Generator, *, augment: bool
     image = torch.from_numpy(padded(grid.hu, STRIDE, OUTSIDE_HU))[None]
     found = torch.from_numpy(np.stack([padded(mask, STRIDE, 0.0) for mask in masks]))
     if augment:
-        shape = [min(side, limit) for side, limit in zip(image.shape[1:], _most(image.shape[1:]), strict=True)]
-        image, found = moved(image, found, shape, rng)
+        image, found = moved(image, found, _most(image.shape[1:]), rng)
         image, found, _ = flipped(image, found, size.flips["direct"], rng)
     image = torch.from_numpy(scaled(image.numpy(), size.direct_hu))
     return {"image": developed(image, rng) if augment else image, "mask": found}

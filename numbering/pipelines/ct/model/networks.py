@@ -7,10 +7,11 @@ size of 16 is the number of groups or of channels: here it is the number of grou
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
-from monai.networks.blocks import Convolution, SubpixelUpsample
+from monai.networks.blocks.convolutions import Convolution
+from monai.networks.blocks.upsample import SubpixelUpsample
 from monai.networks.nets.basic_unet import Down, TwoConv, UpCat
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,7 +35,7 @@ class UNet(nn.Module):
 
     def __init__(self, channels: int, features: tuple[int, ...], last: int, size: Size) -> None:
         super().__init__()
-        shared = {
+        shared: dict[str, Any] = {
             "act": ("LeakyReLU", {"negative_slope": SLOPE, "inplace": True}),
             "norm": ("group", {"num_groups": size.groups}),
             "bias": True,
