@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ SIDE = 150
 ACROSS, DOWN = 8, 5
 CAPTION = 34
 TRUTH, SAID, WRONG = (0, 220, 0), (90, 170, 255), (255, 70, 70)
+OUTLINED: dict[str, Any] = {"stroke_width": 1, "stroke_fill": "black"}
 BLENDED = 0.45
 """How much of the heat map stands over the slice."""
 
@@ -79,7 +81,7 @@ def tile(one: Outcome) -> Image.Image:
         picture.paste(_slice(stack, index, heat.get(key)), (left, top))
         true = one.case.slices.get(plane.name)
         if true is not None and true.near is not None:
-            draw.text((left + 4, top + 2), true.disc or f"({true.near})", fill=TRUTH)
+            draw.text((left + 4, top + 2), true.disc or f"({true.near})", fill=TRUTH, **OUTLINED)
         if key in said:
             found = said[key]
             right = plane.name not in one.wrong

@@ -1,0 +1,1 @@
+"""What the benchmarks of CT and MR pipelines share."""
