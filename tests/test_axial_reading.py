@@ -9,7 +9,7 @@ import pytest
 
 from numbering.anatomy import Disc
 from numbering.errors import ReasonCode
-from numbering.phantom.imaging.mr.levels import SliceLevel
+from numbering.phantom.imaging.mr.levels import SliceLevel, discs
 from numbering.pipelines.axial_mr.classes import NONE
 from numbering.pipelines.axial_mr.operating_point import OperatingPoint
 from numbering.pipelines.axial_mr.reading.answer import Reader
@@ -188,16 +188,17 @@ def test_sagittal_images_alone_are_no_axial_series() -> None:
     assert "no slice lies across the spine" in found.text
 
 
-def test_the_line_through_the_slices_crosses_them_in_the_order_of_the_spine(stacks: TrueSeries) -> None:
+def test_the_line_through_the_slices_crosses_them_as_far_apart_as_the_discs_are(stacks: TrueSeries) -> None:
     course = presumed(stacks.stack)
     assert course is not None
-    cuts = {index: course.cut(stacks.stack.planes[index]) for index, name in enumerate(stacks.names) if name}
-    heights = [stacks.levels[index].spine for index in sorted(cuts, key=lambda index: cuts[index] or 0)]
-    assert all(above[2] > below[2] for above, below in pairwise(heights))
+    along = {
+        name: float(np.mean([course.cut(stacks.stack.planes[index]) or np.nan for index in stacks.at(name)]))
+        for name in LUMBAR
+    }
+    centres = {str(place.disc): place.centre for place in discs(stacks.skeleton)}
     for upper, lower in pairwise(LUMBAR):
-        one, other = (np.mean([cuts[index] for index in stacks.at(name)]) for name in (upper, lower))
-        spines = [np.mean([stacks.levels[index].spine for index in stacks.at(name)], 0) for name in (upper, lower)]
-        assert other - one == pytest.approx(np.linalg.norm(spines[1] - spines[0]), abs=4)
+        apart = float(np.linalg.norm(centres[lower] - centres[upper]))
+        assert along[lower] - along[upper] == pytest.approx(apart, abs=4)
 
 
 def test_a_single_slice_has_a_line_too() -> None:

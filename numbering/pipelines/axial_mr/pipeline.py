@@ -48,7 +48,11 @@ class AxialMr:
     def number(self, images: Sequence[Stack]) -> Findings:
         """Findings for the first stack, which is axial; the others are sagittal ones of its frame of reference."""
         stack, *companions = images
-        return conclude(self.reader.answer(stack, companions))
+        findings = conclude(self.reader.answer(stack, companions))
+        if findings.reason is None:
+            return findings
+        text = f"series of image {stack.planes[0].name}: {findings.reason.text}"
+        return findings.model_copy(update={"reason": StatedReason(code=findings.reason.code, text=text)})
 
 
 def conclude(answer: Answer | StatedReason) -> Findings:

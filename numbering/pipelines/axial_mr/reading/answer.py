@@ -18,7 +18,7 @@ from numbering.pipelines.axial_mr.reading.course import Course, presumed
 from numbering.pipelines.axial_mr.reading.decode import Decoded, Decoder
 from numbering.pipelines.axial_mr.reading.look import Look, look
 from numbering.pipelines.axial_mr.reading.sightings import SPREAD_MM, Sighting, sightings
-from numbering.pipelines.axial_mr.reading.witness import Shown, Testimony, testimony
+from numbering.pipelines.axial_mr.reading.witness import Shown, Told, testimony
 from numbering.result import StatedReason
 from numbering.stack import Stack
 
@@ -57,7 +57,7 @@ class Answer:
     along_mm: Array
     sightings: tuple[Sighting, ...]
     decoded: Decoded
-    told: Testimony | None
+    told: Told | None
     refused: StatedReason | None
 
     @cached_property

@@ -14,7 +14,7 @@ from numbering.errors import ReasonCode
 from numbering.pipelines.axial_mr.operating_point import OperatingPoint
 from numbering.pipelines.axial_mr.reading.decode import Decoded
 from numbering.pipelines.axial_mr.reading.sightings import Sighting
-from numbering.pipelines.axial_mr.reading.witness import Testimony
+from numbering.pipelines.axial_mr.reading.witness import Told
 from numbering.result import StatedReason
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ ADVICE = "decide by counting on sagittal images"
 
 
 def refusal(
-    found: Sequence[Sighting], decoded: Decoded, along_mm: Array, told: Testimony | None, point: OperatingPoint
+    found: Sequence[Sighting], decoded: Decoded, along_mm: Array, told: Told | None, point: OperatingPoint
 ) -> StatedReason | None:
     """Why the names of this series are not given; None where they are."""
     named = [row for row, name in enumerate(decoded.names) if name is not None]

@@ -37,6 +37,8 @@ DISCS_APART_SD_MM = 3.5
 """How much the distance of two discs differs beyond the patient's size."""
 ODD_SPACING = 0.005
 """Slices have exact places, so hardly a distance follows no rule."""
+SURELY_A_DISC = 0.9
+"""A sighting at either end that is less likely to be a disc keeps no name: nothing hangs on it."""
 MISSED = 0.05
 """Examinations leave discs out, though seldom between others."""
 
@@ -81,7 +83,7 @@ class Decoder:
             {Hypothesis(USUAL, shift): evidence_of(found, shift, _COLUMNS) for shift in SHIFTS},
             {Hypothesis(USUAL, shift): float(off[abs(shift)]) for shift in SHIFTS},
         )
-        numbering = trimmed(numbering, self.point.answer)
+        numbering = trimmed(numbering, SURELY_A_DISC)
         best = _positions(numbering.levels)
         marginals = numbering.marginals[:, _COLUMNS]
         places = {best: numbering.probability}

@@ -42,7 +42,7 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class Testimony:
+class Told:
     """What was found, in words; ``column`` where sagittal images show one."""
 
     verdict: Verdict
@@ -55,18 +55,18 @@ class Testimony:
         return self.verdict is Verdict.CONTRADICTS
 
 
-def testimony(shown: Sequence[Shown], course: Course, companions: Sequence[Stack]) -> Testimony | None:
+def testimony(shown: Sequence[Shown], course: Course, companions: Sequence[Stack]) -> Told | None:
     """On these discs, head to foot; None without sagittal images or without a disc."""
     if not companions or not shown:
         return None
     cuts = [cut for cut in (course.cut(one.plane) for one in shown) if cut is not None]
     column = clearest(companions, course, min(cuts) - BEYOND_MM, max(cuts) + BEYOND_MM)
     if column is None:
-        return Testimony(Verdict.UNCLEAR, "sagittal images do not show the column clearly where the axial slices lie")
+        return Told(Verdict.UNCLEAR, "sagittal images do not show the column clearly where the axial slices lie")
     return judged(shown, column)
 
 
-def judged(shown: Sequence[Shown], column: Column) -> Testimony:
+def judged(shown: Sequence[Shown], column: Column) -> Told:
     """Whether these discs, head to foot, are discs of the column, and as many apart as their names say."""
     at: Mapping[int, int] = {}
     off = []
@@ -86,16 +86,16 @@ def judged(shown: Sequence[Shown], column: Column) -> Testimony:
                 f"from {shown[upper].name} to {shown[lower].name} they show {_discs(second - first)} further down, "
                 f"by name it is {_discs(named)}"
             )
-            return Testimony(Verdict.CONTRADICTS, words, column)
+            return Told(Verdict.CONTRADICTS, words, column)
     if len(off) > len(at):
         words = f"the slices named {', '.join(off)} pass through vertebral bodies there"
-        return Testimony(Verdict.CONTRADICTS, words, column)
+        return Told(Verdict.CONTRADICTS, words, column)
     if off or len(at) < 2:
         what = f"; the slices named {', '.join(off)} lie between discs there" if off else ""
         words = f"{len(at)} of {len(shown)} numbered discs are found on sagittal images{what}"
-        return Testimony(Verdict.UNCLEAR, words, column)
+        return Told(Verdict.UNCLEAR, words, column)
     words = f"sagittal images show the {len(at)} numbered discs in this order and as many apart"
-    return Testimony(Verdict.AGREES, words, column)
+    return Told(Verdict.AGREES, words, column)
 
 
 def _discs(count: int) -> str:
