@@ -13,13 +13,15 @@ from torch import Tensor
 from numbering.phantom.anatomy.sample import sample
 from numbering.phantom.pose import Skeleton, pose
 from numbering.phantom.scene.blob import blob
+from numbering.phantom.scene.blocks import BEND_MM, Blocks
 from numbering.phantom.scene.build import scene
 from numbering.phantom.scene.combine import Both, HalfSpace, Without
 from numbering.phantom.scene.labels import Label, is_bone, vertebra_label
-from numbering.phantom.scene.outline import area, superellipse
+from numbering.phantom.scene.outline import SIN, area, superellipse
 from numbering.phantom.scene.stack import stack
 from numbering.phantom.scene.structure import Grid, Structure, label_volume, paint
 from numbering.phantom.scene.texture import texture
+from numbering.phantom.scene.trunk import trunk
 from numbering.phantom.scene.tube import Tube, tube
 from numbering.phantom.shapes.procedural import Procedural
 
@@ -119,6 +121,75 @@ def test_labels_are_what_paint_shows_most_of():
     sure = share > 0.6
     assert sure.float().mean() > 0.8
     assert (most[sure] == label_volume(found, grid)[sure]).float().mean() > 0.99
+
+
+def fine(extent_mm: float = 7.0) -> Grid:
+    """Oblique voxels of 0.3 mm, in which smooth surfaces are looked at on knots."""
+    turn = np.array([[0.02, 0.29, 0.05], [0.08, -0.05, 0.28], [0.29, 0.01, -0.08]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn / np.linalg.norm(turn, axis=0) * 0.3
+    affine[:3, 3] = -affine[:3, :3] @ np.full(3, extent_mm / 0.3)
+    count = round(2 * extent_mm / 0.3)
+    return Grid(affine, (count, count + 3, count - 5))
+
+
+@pytest.mark.parametrize("radius", [0.5, 1.5, 5.5])
+def test_surfaces_lie_where_they_are_however_few_points_are_looked_at(radius: float) -> None:
+    grid, thread = fine(), tube(Label.AORTA, [[-5.0, -1, 2], [0, 0, 0], [5, 2, -1]], radius)
+    plain = thread.signed_distance(grid.points(tuple(slice(0, n) for n in grid.shape)))
+    differ = (label_volume([thread], grid) == Label.AORTA) != (plain < 0)
+    assert (plain < 0).sum() > 200
+    assert not differ.any() or float(plain[differ].abs().max()) < BEND_MM
+
+
+def test_smooth_surfaces_are_looked_at_in_few_points() -> None:
+    grid, asked = fine(), []
+
+    class Watched:
+        label, bounds = Label.LIVER, ball(Label.LIVER, (0, 0, 0), 60).bounds
+
+        def signed_distance(self, points: Tensor) -> Tensor:
+            asked.append(points[..., 0].numel())
+            return ball(Label.LIVER, (0, 0, 58.0), 60).signed_distance(points)
+
+    assert 0.1 < float((label_volume([Watched()], grid) == Label.LIVER).float().mean()) < 0.9
+    assert sum(asked) < 0.3 * np.prod(grid.shape)
+
+
+def test_what_changes_slowly_is_asked_for_rarely_and_found_between() -> None:
+    part = next(iter(Blocks(fine(), "cpu").near(ball(Label.LIVER, (0, 0, 0), 30), 1.0)))
+    some = part.some(torch.arange(0, part.distance.numel(), 2))
+    asked = []
+
+    def waves(points: Tensor) -> Tensor:
+        asked.append(len(points))
+        return torch.stack([(points[:, 0] / 3).sin(), (points[:, 2] / 4).cos()], 1)
+
+    first = some.slowly(waves, (1.0, 1.0, 1.0), "waves")
+    again = part.some(torch.tensor([7, 5])).slowly(waves, (1.0, 1.0, 1.0), "waves")
+    assert len(asked) == 1
+    assert asked[0] < part.distance.numel() / 5
+    assert torch.allclose(first, waves(some.points), atol=0.03)
+    assert torch.allclose(again, waves(part.points_at(torch.tensor([7, 5]))), atol=0.03)
+
+
+def test_a_value_asked_for_in_few_places_is_asked_for_there() -> None:
+    part = next(iter(Blocks(fine(), "cpu").near(ball(Label.LIVER, (0, 0, 0), 30), 1.0)))
+    few = part.some(torch.tensor([3, 1000]))
+    assert torch.equal(few.slowly(lambda points: points[:, 0], (5.0, 5.0, 5.0), "x"), few.points[:, 0])
+
+
+@pytest.mark.parametrize("seed", [0, 7, 14, 20])
+def test_the_belly_does_not_jut_out_under_the_ribs(seed: int) -> None:
+    skeleton = pose(sample(seed), "standing")
+    body = trunk(skeleton)
+    front = body.middle[:, 1] - body.skin()[:, SIN.argmin()]
+    margin = (body.z > skeleton.height(21.5)) & (body.z < skeleton.height(18))
+    chest = (body.z > skeleton.height(17.5)) & (body.z < skeleton.height(15))
+    assert front[margin].min() > front[chest].min() - 20
+    loin = (body.z[1:] < skeleton.height(18)) & (body.z[1:] > skeleton.height(23.5))
+    falling = np.diff(front)[loin] / np.diff(body.z)[0]
+    assert falling.min() > -0.9  # nowhere drawn in like a step below the margin of the ribs
 
 
 def test_structures_far_from_the_lattice_change_nothing_and_need_not_be_there():
