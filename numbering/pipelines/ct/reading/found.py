@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,27 +38,20 @@ class Found:
     dens: float
     seen: frozenset[Direction]
 
-    @property
+    @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """Its voxels, in its box."""
         return self.share >= VOXEL
 
-    @property
+    @cached_property
     def centre(self) -> Array:
         """Mean of its voxels: slice, row, column."""
         return np.asarray(np.argwhere(self.mask).mean(0) + self.corner)
 
-    @property
+    @cached_property
     def voxels(self) -> int:
         """How many there are."""
         return int(np.count_nonzero(self.mask))
-
-    @property
-    def box(self) -> tuple[slice, slice, slice]:
-        """Where its box lies in the working volume."""
-        ends = self.corner + self.share.shape
-        a, b, c = (slice(int(low), int(high)) for low, high in zip(self.corner, ends, strict=True))
-        return a, b, c
 
 
 def found_in(

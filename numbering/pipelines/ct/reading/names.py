@@ -42,13 +42,6 @@ def trimmed(numbering: Numbering, least: float) -> Numbering:
     return replace(numbering, levels=tuple(levels), probabilities=tuple(probabilities))
 
 
-def without(numbering: Numbering, index: int) -> Numbering:
-    """The same without a name for one candidate."""
-    levels, probabilities = list(numbering.levels), list(numbering.probabilities)
-    levels[index], probabilities[index] = None, float(np.clip(1 - numbering.marginals[index].sum(), 0, 1))
-    return replace(numbering, levels=tuple(levels), probabilities=tuple(probabilities))
-
-
 def least_probable(numbering: Numbering) -> tuple[Level, float]:
     """The name that is least probable, and its probability."""
     named = [(p, level) for p, level in zip(numbering.probabilities, numbering.levels, strict=True) if level]

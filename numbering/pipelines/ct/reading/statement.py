@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from numbering.anatomy import Disc, Level, from_to
+from numbering.anatomy import Disc, Level
 from numbering.pipelines.ct.reading.answer import Answer
 from numbering.pipelines.ct.reading.names import usual
 from numbering.pipelines.numerical import COUNTS, numerical
@@ -146,8 +146,3 @@ def _of_stack(answer: Answer) -> list[str]:
     if stack.facts.contrast_agent:
         found.append("a contrast medium was given: attenuation of bone may be higher than without")
     return found
-
-
-def seen(answer: Answer) -> str:
-    """The region that has names, in words; empty for none."""
-    return from_to(str(level) for level in answer.named)
