@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from numbering.anatomy import Level
+from numbering.dicom.objects import codes, content
 from numbering.errors import ReasonCode
 from numbering.pipelines.ct.operating_point import OperatingPoint
 from numbering.pipelines.ct.pipeline import conclude
@@ -71,6 +72,12 @@ def test_a_series_gets_true_names_centres_and_the_measurements_of_l1(usual, whol
     assert attenuation.volume_mm3 > 4000
     assert position.value == pytest.approx(usual.centre(L1)[2], abs=1.0)
     assert position.sop_instance_uid == first.sop_instance_uid == whole.key_images[0].sop_instance_uid
+
+
+def test_everything_that_is_measured_has_a_code_and_a_unit_for_the_report(whole) -> None:
+    for one in whole.measurements:
+        assert codes.measurement(one.name)
+        assert one.unit in content.UNITS
 
 
 def test_the_basis_says_what_was_seen_in_words_that_the_record_knows(whole) -> None:
