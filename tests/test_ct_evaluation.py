@@ -26,6 +26,7 @@ from numbering.pipelines.ct.judging.scoring import DENSITY, score
 from numbering.pipelines.judging import intervals
 from numbering.result import Findings, Measurement, ModelIdentity, NumberingBasis, StatedReason, Status, Vertebra
 from numbering.stack import Stack
+from tools.model_cards import table
 
 NAMES = ("T11", "T12", "L1", "L2", "L3")
 SPACING, STEP_MM = np.array([4.0, 2.0, 2.0]), 36.0
@@ -262,6 +263,17 @@ def test_without_one_of_both_methods_the_other_is_all_there_is() -> None:
 def test_nothing_to_evaluate_is_an_error_that_says_so() -> None:
     with pytest.raises(ValueError, match="at least one"):
         evaluate(scripted({}), [])
+
+
+def test_a_models_card_has_a_row_for_each_of_the_reports() -> None:
+    series = [case("a"), case("b", names=("L2", "L3", "L4"))]
+    report, _ = evaluate(scripted({"a": said(series[0]), "b": ABSTENTION}), series)
+    lines = table(report | {"title": "t", "command": "c", "date": "d", "data": "simulated"}).splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    assert rows[0].startswith("| method | anatomy | shapes | series | n | patients | L1 accuracy |")
+    assert len(rows) == 1 + len(report["rows"])
+    assert len({row.count("|") for row in rows}) == 1
+    assert lines[-1].startswith("Series without L1: 1; abstained on 1;")
 
 
 def test_tables_and_pictures_are_made_of_a_report(tmp_path: Path) -> None:

@@ -11,14 +11,22 @@ HEAD = """\
 # Model cards
 
 Generated from `numbering/weights/registry.json` by `make docs`; do not edit. The figures are what the command named
-beside them printed for these very files; how the data were prepared: [ap-xray](ap-xray.md).
+beside them printed for these very files; how the data were prepared: {pages}.
 """
+PAGES = {"ap-xray": "ap-xray.md", "sagittal-xray": "lateral-xray.md", "ct": "ct.md", "axial-mr": "axial-mr.md"}
+NETWORKS = {"ap-xray": "ultralytics' `{}` (YOLOv5u)", "ct": "3-D U-Nets of size `{}`"}
+"""What an entry's architecture names, where that is not plain."""
+NUMBERS = ("figures", "interval")
+"""Of a row; all else says what it is a row of."""
 
 
 def model_cards() -> str:
     """All cards, in the order of the pipelines."""
     entries = registry()
-    return HEAD + "".join(_card(card.title, card.assumption, entries[card.weights]) for card in CARDS)
+    pages = ", ".join(f"[{card.name}]({PAGES[card.name]})" for card in CARDS)
+    return HEAD.format(pages=pages) + "".join(
+        _card(card.title, card.assumption, entries[card.weights]) for card in CARDS
+    )
 
 
 def _card(title: str, assumption: str, entry: Entry) -> str:
@@ -26,7 +34,8 @@ def _card(title: str, assumption: str, entry: Entry) -> str:
     parts = [
         f"\n## {entry.name} {entry.version}: {title}\n\n{entry.intended_use}\n",
         f"**Presumes.** {assumption}\n",
-        f"**Network.** ultralytics' `{entry.architecture}` (YOLOv5u), classes {', '.join(entry.classes)}.\n",
+        f"**Network.** {NETWORKS.get(entry.name, '`{}`').format(entry.architecture)}, classes "
+        f"{', '.join(entry.classes)}.\n",
         f"**Trained on.** {entry.trained_on}\n",
         f"**Command.** `{entry.training_command}`\n",
         "**Limitations.**\n\n" + "".join(f"- {text}\n" for text in entry.limitations),
@@ -35,31 +44,41 @@ def _card(title: str, assumption: str, entry: Entry) -> str:
         + ".\n",
         "| file | sha256 | licence |\n|---|---|---|\n"
         + "".join(f"| `{file.file}` | `{file.sha256}` | {file.licence} |\n" for file in files),
-        *(_figures(figures) for figures in entry.figures["evaluations"]),
+        *(table(figures) for figures in entry.figures.get("evaluations", ())),
     ]
     return "\n".join(parts)
 
 
-def _figures(figures: dict[str, Any]) -> str:
+def table(figures: dict[str, Any]) -> str:
     """The table of one evaluation, each figure with its 95 % bootstrap interval."""
     rows = figures["rows"]
-    names = list(rows[0]["figures"])
+    labels, names = [name for name in rows[0] if name not in NUMBERS], list(rows[0]["figures"])
     lines = [
         f"### {figures['title']}\n",
         f"`{figures['command']}` on {figures['date']}, {figures['runtime']}. {figures['data']}\n",
-        "| view | anatomy | n | " + " | ".join(names) + " |",
-        "|---|---|---|" + "---|" * len(names),
+        "| " + " | ".join([*labels, *names]) + " |",
+        "|" + "---|" * len(labels + names),
     ]
     for row in rows:
-        shown = [
-            f"{value:.3f} ({row['interval'][name][0]:.3f}–{row['interval'][name][1]:.3f})"
-            for name, value in row["figures"].items()
-        ]
-        lines.append(f"| {row['view']} | {row['anatomy']} | {row['n']} | " + " | ".join(shown) + " |")
-    empty = figures["without_l5"]
-    if empty["n"]:
-        lines.append(
-            f"\nFilms without L5: {empty['n']}; abstained on {empty['abstained']}; numbered with a probability of 0.9 "
-            f"or more {empty['confident_wrong']}."
-        )
-    return "\n".join(lines) + "\n"
+        shown = [_shown(value, row["interval"].get(name)) for name, value in row["figures"].items()]
+        lines.append("| " + " | ".join([*(str(row[label]) for label in labels), *shown]) + " |")
+    return "\n".join(lines + _of_what_is_not_there(figures)) + "\n"
+
+
+def _shown(value: float | None, interval: list[float] | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})" if interval else f"{value:.3f}"
+
+
+def _of_what_is_not_there(figures: dict[str, Any]) -> list[str]:
+    """What was said of images that do not show what the pipeline looks for."""
+    found = []
+    for what, words in (("without_l5", "Films without L5"), ("without_l1", "Series without L1")):
+        empty = figures.get(what)
+        if empty and empty["n"]:
+            found.append(
+                f"\n{words}: {empty['n']}; abstained on {empty['abstained']}; numbered with a probability of 0.9 "
+                f"or more {empty['confident_wrong']}."
+            )
+    return found
