@@ -30,7 +30,9 @@ GRIDS = {
     "rows from left to right": affine(along=(-0.5, 0, 0)),
     "prone, feet first": affine(step=(0, 0, 2), down=(0, -0.75, 0), along=(-0.5, 0, 0)),
     "gantry tilted": affine(down=(0, 0.75 * np.cos(TILT), 0.75 * np.sin(TILT))),
-    "oblique": affine(step=(0.4, -0.6, -1.8), down=(0, 0.75 * 0.948683298, -0.75 * 0.316227766), along=(0.5, 0, 0)),
+    "oblique": affine(
+        step=(-0.5, -1.0, -1.75), down=np.array([3, -6, 2]) * 0.75 / 7, along=np.array([6, 2, -3]) * 0.5 / 7
+    ),
     "sagittal": affine(step=(3, 0, 0), down=(0, 0, -0.75), along=(0, 0.5, 0)),
     "sagittal, from the left": affine(step=(-3, 0, 0), down=(0, 0, -0.75), along=(0, 0.5, 0)),
     "coronal": affine(step=(0, 3, 0), down=(0, 0, -0.75), along=(0.5, 0, 0)),
@@ -144,6 +146,9 @@ def test_only_what_is_asked_for_is_decoded_and_few_slices_are_kept() -> None:
     assert len(asked) == 13, "the last ones are kept"
     stack.pixels(0)
     assert len(asked) == 14, "the first ones are not"
+    for index in (10, 1, 10):
+        stack.pixels(index)
+    assert len(asked) == 15, "what was looked at last is kept longest"
 
 
 def test_a_block_is_every_so_manieth_slice_row_and_column() -> None:
@@ -178,6 +183,7 @@ def test_points_go_to_the_plane_and_back() -> None:
     off = plane.to_mm(points) + 5 * plane.normal
     np.testing.assert_allclose(plane.to_pixel(off), points, atol=1e-9)
     np.testing.assert_allclose(plane.off_mm(off), 5)
+    np.testing.assert_allclose(plane.normal, np.array([-2, -3, -6]) / 7)
 
 
 def test_an_image_reaches_half_a_pixel_beyond_its_outer_centres() -> None:
