@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
+from scipy.ndimage import shift as moved
 
 from numbering.pipelines.ct.model.preprocess import OUTSIDE_HU
 from numbering.pipelines.ct.reading.slices import GAP_MM, Slices
@@ -22,6 +23,8 @@ HU_RANGE = (-1024, 3071)
 """Whatever marks the outside of the scanner's field lies below; metal may lie above."""
 READ_PER_PLANE = 2
 """Of slices finer than the grid, so many for each of its planes are decoded."""
+MOST_OFF = 0.25
+"""A plane further than so many pixels from its place in a regular stack is moved there."""
 _FOOTWARDS = np.array([-1.0, 1.0, 1.0])
 """Slices count to the feet (-z), rows to the back (+y), columns to the left (+x)."""
 
@@ -125,6 +128,8 @@ def _coarse(stack: Stack, slices: Slices, spacing_mm: float) -> _Coarse:
     count = max(1, round(float(heights[-1] - heights[0]) / rise) + 1)
     rise = float(heights[-1] - heights[0]) / (count - 1) if count > 1 else rise
     lean = (positions[-1] - positions[0]) / (heights[-1] - heights[0]) if len(groups) > 1 else slices.normal
+    across = (slices.spacing * every)[:, None] * slices.along
+    _straighten(found, positions - positions[0] - (heights - heights[0])[:, None] * lean, across)
     hu = np.empty((count + 2, found[0].shape[0] + 2, found[0].shape[1] + 2), np.int16)
     for place in range(count):
         hu[place + 1, 1:-1, 1:-1] = _between(heights, found, heights[0] + place * rise)
@@ -132,8 +137,14 @@ def _coarse(stack: Stack, slices: Slices, spacing_mm: float) -> _Coarse:
     hu[:, 0], hu[:, -1] = hu[:, 1], hu[:, -2]
     hu[:, :, 0], hu[:, :, -1] = hu[:, :, 1], hu[:, :, -2]
     first = positions[0] + ((every - 1) / 2 * slices.spacing) @ slices.along
-    across = (slices.spacing * every)[:, None] * slices.along
     return _Coarse(hu, first, np.stack([lean * rise, *across]))
+
+
+def _straighten(found: list[NDArray[np.int16]], off_mm: Array, across: Array) -> None:
+    """Moves planes that do not lie where the stack's direction lets expect: a table that was moved, another centre."""
+    pixels = off_mm @ across.T / (across**2).sum(1)
+    for number in np.flatnonzero(np.abs(pixels).max(1) > MOST_OFF):
+        found[number] = moved(found[number], pixels[number], order=1, mode="constant", cval=OUTSIDE_HU)
 
 
 def _between(heights: Array, found: list[NDArray[np.int16]], height: float) -> NDArray[np.int16]:
