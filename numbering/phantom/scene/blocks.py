@@ -37,6 +37,8 @@ ROUGH_MM = 1.5
 """Painters move a surface by less than this."""
 FEW_VOXELS = 16
 """A smaller block is not worth a look of its own."""
+FEW_POINTS = 1 << 16
+"""So many are looked at without asking first which blocks are near."""
 
 
 class Part:
@@ -160,7 +162,7 @@ class Blocks:
         blocks = blocks[self.open[blocks]]
         if len(blocks) == 0:
             return None
-        if self.voxels < FEW_VOXELS:
+        if self.voxels < FEW_VOXELS or len(blocks) * self.voxels <= FEW_POINTS:
             return blocks
         middle = self.first_voxels(blocks) + self._linear @ self._tensor((self.size - 1) / 2)[:, None]
         reach = SLACK * self._radius + edge_mm
