@@ -48,7 +48,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(Down(3, one, two, **shared) for one, two in pairwise(features))
         ends = [last, *features[1:-1]]
         self.up = nn.ModuleList(
-            UpCat(3, deep, skip, end, upsample="deconv", halves=place > 0, **shared)
+            UpCat(3, deep, skip, end, upsample="deconv", halves=place > 0, is_pad=False, **shared)
             for place, (deep, skip, end) in enumerate(zip(features[1:], features[:-1], ends, strict=True))
         )
 
