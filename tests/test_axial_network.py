@@ -75,7 +75,7 @@ def test_both_sizes_make_a_step_of_training(size: str) -> None:
     optimiser = torch.optim.Adam(network.parameters(), SIZES[size].learning_rate)
     nn.functional.cross_entropy(logits, torch.tensor([0, 5])).backward()
     optimiser.step()
-    assert maps.shape == (2, 6, 3, 3)
+    assert maps.shape[:2] == (2, 6)
     assert not torch.equal(network.head.weight, before)
     assert all(one.grad is not None for one in network.parameters())
 

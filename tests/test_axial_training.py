@@ -13,18 +13,24 @@ import pytest
 import torch
 from PIL import Image
 
+from numbering.anatomy import Variant
 from numbering.phantom.anatomy.sample import sample
-from numbering.phantom.imaging.mr.acquire import acquire_together
+from numbering.phantom.dicom.header import instance_uid
+from numbering.phantom.dicom.mr import encode, header
+from numbering.phantom.imaging.mr.acquire import MrSlice, acquire_together
 from numbering.phantom.imaging.mr.levels import discs, level_of
 from numbering.phantom.imaging.mr.planes import block
 from numbering.phantom.imaging.mr.protocol import sample as protocol
 from numbering.phantom.pose import Skeleton, pose
 from numbering.phantom.shapes.discs import discs as disc_shapes
 from numbering.phantom.splits import ReservedPatient
+from numbering.phantom.truth.mr import describe
+from numbering.phantom.visits import record
 from numbering.pipelines.axial_mr.canvas import lay
 from numbering.pipelines.axial_mr.classes import CLASSES, NONE, class_of
-from numbering.pipelines.axial_mr.learning import augment, dataset, simulate, task, training
-from numbering.pipelines.axial_mr.learning.dataset import Pictures, read_slices
+from numbering.pipelines.axial_mr.learning import augment, labelled, simulate, task, training
+from numbering.pipelines.axial_mr.learning.dataset import Pictures
+from numbering.pipelines.axial_mr.learning.labelled import read_slices
 from numbering.pipelines.axial_mr.model.export import load_network, stored_size
 from numbering.pipelines.axial_mr.sizes import SIZES
 
@@ -148,7 +154,7 @@ def test_a_slice_at_an_endplate_is_a_disc_for_its_share(tmp_path: Path) -> None:
 def test_training_sees_a_slice_as_serving_does(tmp_path: Path) -> None:
     write_series(tmp_path, 5, [(2, 0.25), (4, 1.0)])
     found = read_slices(tmp_path)
-    second = found[1].pixels()
+    second = found[1].read().pixels
     assert second[6 + 36 : 12 + 36, 8:42].min() == 250
     laid, _ = lay(second, (4.0, 4.0), TINY.pixels, TINY.field_mm)
     kept = Pictures(found, TINY)[1]["image"][0].numpy()
@@ -170,8 +176,57 @@ def test_folders_named_by_level_are_read(tmp_path: Path) -> None:
     assert [CLASSES[one.true] for one in found] == ["L1-L2", "L1-L2", "L5-S1", "none"]
     assert [one.patient for one in found] == [0, 1, 1, 0]
     assert found[0].picture(TINY).shape == (48, 48)
-    with pytest.raises(ValueError, match="no slice found"):
+    with pytest.raises(ValueError, match="no axial slice found"):
         read_slices(tmp_path / "none")
+
+
+def test_simulated_patients_are_read_from_their_dicom(tmp_path: Path, mr_skeleton: Skeleton) -> None:
+    slices = write_patient(tmp_path, mr_skeleton, "armor")
+    found = read_slices(tmp_path)
+    assert [one.true for one in found] == [class_of(one.level.disc, Variant()) for one in slices]
+    assert {one.patient for one in found} == {SEED}
+    for one, other in zip(found, slices, strict=True):
+        assert np.array_equal(one.read().pixels, other.pixels)
+        assert one.read().spacing_mm == pytest.approx((5.0, 5.0))
+    level = tmp_path / "levels" / "L4-L5"
+    level.mkdir(parents=True)
+    (tmp_path / "mr" / "0001.dcm").rename(level / "anna_1.dcm")
+    (alone,) = read_slices(tmp_path / "levels")
+    assert CLASSES[alone.true] == "L4-L5"
+    assert np.allclose(alone.picture(TINY), found[0].picture(TINY))
+
+
+def test_a_reserved_simulated_patient_never_trains(tmp_path: Path, mr_skeleton: Skeleton) -> None:
+    write_patient(tmp_path, mr_skeleton, "fairhaven-2")
+    with pytest.raises(ReservedPatient):
+        read_slices(tmp_path)
+
+
+def write_patient(folder: Path, skeleton: Skeleton, style: str) -> tuple[MrSlice, ...]:
+    """A folder as `numbering phantom` writes it, with one small axial series."""
+    rng = np.random.default_rng(1)
+    coarse = replace(
+        protocol(rng, "axial", "T2", style="armor"), fov_mm=200.0, matrix=(32, 32), reconstructed=40, slices=3,
+        gap_mm=6.0, thickness_mm=3.0,
+    )  # fmt: skip
+    planned = block(coarse, discs(skeleton)[-2], rng)
+    (series,) = acquire_together(skeleton, disc_shapes(skeleton), [coarse], planned, 5)
+    (visit,) = record(skeleton.patient, ["mr"], style=style)
+    head = header(coarse, 1)
+    uids = [instance_uid(visit, head, number + 1) for number in range(3)]
+    (folder / "mr").mkdir()
+    for number, content in enumerate(encode(visit, series, head), 1):
+        (folder / "mr" / f"{number:04d}.dcm").write_bytes(content)
+    true = describe(
+        visit, skeleton, series, series_instance_uid="1.2", frame_of_reference_uid="1.3",
+        sop_instance_uids=uids, folder="mr",
+    )  # fmt: skip
+    whole = {
+        "seed": SEED, "shapes": "procedural", "studies": [{"style": style}],
+        "variant": {"thoracic": 12, "lumbar": 5}, "mr": [true.model_dump(mode="json")],
+    }  # fmt: skip
+    (folder / "truth.json").write_text(json.dumps(whole))
+    return series.slices
 
 
 def blob(row: int, column: int) -> torch.Tensor:
@@ -229,7 +284,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 def test_a_network_learns_and_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, TINY.name, TINY)  # type: ignore[arg-type]
-    monkeypatch.setattr(dataset, "WATCHED_EVERY", 4)
+    monkeypatch.setattr(labelled, "WATCHED_EVERY", 4)
     monkeypatch.setattr(training, "AVERAGED", 0.8)
     data, out = tmp_path / "data", tmp_path / "trained.safetensors"
     for seed in range(12):
@@ -249,7 +304,7 @@ def test_a_network_learns_and_training_goes_on_where_it_was(tmp_path: Path, monk
         logits, _ = network(torch.stack([torch.from_numpy(one.picture(TINY))[None] for one in watched]))
     right = (logits.argmax(1).numpy() == np.array([one.true for one in watched])).mean()
     assert right > 0.5
-    monkeypatch.setattr(dataset, "WATCHED_EVERY", 1)
+    monkeypatch.setattr(labelled, "WATCHED_EVERY", 1)
     with pytest.raises(ValueError, match="expected some of each"):
         training.train(data, out, size="tiny", epochs=1)
 

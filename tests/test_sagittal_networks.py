@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from numbering.pipelines.lite0 import Lite0, read_imagenet
 from numbering.pipelines.sagittal_xray.learning.task import Task
 from numbering.pipelines.sagittal_xray.model import heat
 from numbering.pipelines.sagittal_xray.model.dsnt import (
@@ -17,7 +18,6 @@ from numbering.pipelines.sagittal_xray.model.dsnt import (
     jensen_shannon,
     spatial_softmax,
 )
-from numbering.pipelines.sagittal_xray.model.lite0 import Lite0, read_imagenet
 from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.sizes import SIZES
 

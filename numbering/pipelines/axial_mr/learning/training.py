@@ -13,12 +13,13 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from numbering.pipelines.axial_mr.learning.dataset import LabelledSlice, Pictures, read_slices
+from numbering.pipelines.axial_mr.learning.dataset import Pictures
+from numbering.pipelines.axial_mr.learning.labelled import LabelledSlice, read_slices
 from numbering.pipelines.axial_mr.learning.task import WATCHED, Session, Task
 from numbering.pipelines.axial_mr.model.export import load_network, save_safetensors
-from numbering.pipelines.axial_mr.model.network import LastOfLite0
+from numbering.pipelines.axial_mr.model.network import FineLite0
 from numbering.pipelines.axial_mr.sizes import SIZES, Size
-from numbering.pipelines.sagittal_xray.model.lite0 import read_imagenet
+from numbering.pipelines.lite0 import read_imagenet
 
 SEED = 20261122
 SAVE_EVERY = timedelta(minutes=4)
@@ -103,7 +104,7 @@ def begin(task: Task, start: Path) -> None:
         task.network.load_state_dict(load_network(start).state_dict())
         return
     features = task.network.features
-    if not isinstance(features, LastOfLite0):
+    if not isinstance(features, FineLite0):
         raise ValueError(f"{start}: holds weights of EfficientNet-Lite0, and size {task.size.name} has none of it")
     read_imagenet(features.network, start)
 

@@ -11,9 +11,12 @@ from torch.nn import functional
 from numbering.pipelines.axial_mr.classes import CLASSES
 from numbering.pipelines.axial_mr.model.xception import Xception
 from numbering.pipelines.axial_mr.sizes import Size
+from numbering.pipelines.lite0 import Lite0
 
 DROPPED = 0.3
 """Share of the averaged features left out in a training step."""
+LAST_OF_LITE0 = 320
+"""Features that are averaged."""
 
 
 class SliceNetwork(nn.Module):
@@ -41,23 +44,24 @@ def build(size: Size) -> SliceNetwork:
         xception = Xception(size.width)
         return SliceNetwork(xception, xception.channels)
     if size.backbone == "efficientnet_lite0":
-        lite = LastOfLite0()
-        return SliceNetwork(lite, lite.channels)
+        return SliceNetwork(FineLite0(), LAST_OF_LITE0)
     return SliceNetwork(*_from_timm(size.backbone))
 
 
-class LastOfLite0(nn.Module):
-    """EfficientNet-Lite0's last features; pictures in -1…1."""
+class FineLite0(nn.Module):
+    """EfficientNet-Lite0 down to stride 16, so that a heat map has cells of about 2 cm; pictures in -1…1."""
 
     def __init__(self) -> None:
         super().__init__()
-        from numbering.pipelines.sagittal_xray.model.lite0 import Lite0
-
-        self.network = Lite0()
-        self.channels = self.network.channels[-1]
+        self.network = Lite0(deep=False)
+        self.last = nn.Sequential(
+            nn.Conv2d(self.network.channels[-1], LAST_OF_LITE0, 1, bias=False),
+            nn.BatchNorm2d(LAST_OF_LITE0),
+            nn.ReLU(inplace=True),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.network((x + 1) / 2)[-1])
+        return cast(Tensor, self.last(self.network((x + 1) / 2)[-1]))
 
 
 def _from_timm(name: str) -> tuple[nn.Module, int]:

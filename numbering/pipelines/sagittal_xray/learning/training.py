@@ -15,12 +15,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from numbering.pipelines.lightning_run import best_of, session_of, trainer
+from numbering.pipelines.lite0 import Lite0, read_imagenet
 from numbering.pipelines.sagittal_xray.learning.crops import CROPS_PER_FILM, Crops, stacked
 from numbering.pipelines.sagittal_xray.learning.dataset import LabelledFilm, read_films
 from numbering.pipelines.sagittal_xray.learning.regions import Regions, ShapedBatches
 from numbering.pipelines.sagittal_xray.learning.task import Task
 from numbering.pipelines.sagittal_xray.model.export import save_safetensors, stored_networks
-from numbering.pipelines.sagittal_xray.model.lite0 import Lite0, read_imagenet
 from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 

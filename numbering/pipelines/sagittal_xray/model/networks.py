@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from numbering.pipelines.lite0 import Lite0
 from numbering.pipelines.sagittal_xray.levels import CORNERS, LEVELS24
 from numbering.pipelines.sagittal_xray.model.dsnt import spatial_softmax
-from numbering.pipelines.sagittal_xray.model.lite0 import Lite0
 from numbering.pipelines.sagittal_xray.sizes import Size
 
 MAPS = len(LEVELS24) * len(CORNERS)
