@@ -382,9 +382,7 @@ def test_sagittal_series_of_the_same_frame_of_reference_accompany_an_axial_one()
     elsewhere = series_of(
         *images_of(grid(SAGITTAL, 15, "1.2.3.5"), "MR", frame_of_reference_uid="1.2.77"), uid="1.2.3.5"
     )
-    planning = series_of(
-        *images_of(grid(SAGITTAL, 3, "1.2.3.6"), "MR", image_type=("ORIGINAL", "PRIMARY", "LOCALIZER")), uid="1.2.3.6"
-    )
+    planning = series_of(*images_of(grid(SAGITTAL, 3, "1.2.3.6"), "MR", descriptions=("Survey sag",)), uid="1.2.3.6")
     other_study = replace(sagittal[0], study_instance_uid="1.2.840.2", series_instance_uid="1.2.3.7")
     parts = route_studies([axial, *sagittal, coronal, elsewhere, planning, other_study])
     beside = {part.series.series_instance_uid: part.companions for part in parts}

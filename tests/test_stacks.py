@@ -206,6 +206,16 @@ def test_slices_along_a_steep_lumbosacral_disc_are_axial_where_others_are(tmp_pa
     assert len(read(lower, View.CORONAL)) == 6, "alone they are what they are nearest to"
 
 
+def test_slices_that_lean_to_the_side_as_steeply_are_not_axial(tmp_path: Path) -> None:
+    angle = np.radians(55)
+    along, step = np.array([np.cos(angle), 0, np.sin(angle)]), np.array([np.sin(angle), 0, -np.cos(angle)])
+    steep = affine(step=4 * step, along=0.5 * along, at=(-40, -120, 200))
+    leaning = write_series(tmp_path / "s", Stack.of_array(volume_of(steep), steep, series_uid="1.2.4", modality="MR"))
+    axial = write_series(tmp_path / "a", Stack.of_array(volume_of(affine()), affine(), modality="MR"))
+    assert len(read([*axial, *leaning])) == 6
+    assert len(read([*axial, *leaning], View.SAGITTAL)) == 6
+
+
 def test_a_damaged_slice_names_itself_and_nothing_of_the_patient(tmp_path: Path) -> None:
     paths = write_series(tmp_path, Stack.of_array(volume_of(affine()), affine()))
     found = read(paths)
