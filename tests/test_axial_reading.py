@@ -148,6 +148,22 @@ def test_a_network_off_by_one_on_the_whole_series_is_never_told_for_sure(stacks:
     assert answer.decoded.alternative is not None
 
 
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_disc_seen_twice_at_the_end_shows_that_all_may_be_off_by_one(stacks: TrueSeries, off: int) -> None:
+    says = {index: min(max(said + off, 0), 4) for index, said in enumerate(stacks.classes) if said != NONE}
+    answer = answered(stacks, says=says)
+    assert answer.refused is not None or names_of(answer) == true_names(stacks)
+
+
+def test_a_slice_far_from_the_disc_is_not_named_though_it_looks_like_it(stacks: TrueSeries) -> None:
+    outer = stacks.at("L4-L5")[-1] + 1
+    assert stacks.names[outer] is None
+    answer = answered(stacks, says={outer: 3})
+    middle = next(one.along_mm for one in answer.sightings if outer in one.slices)
+    assert (outer in names_of(answer)) == (abs(answer.along_mm[outer] - middle) <= 8)
+    assert abs(stacks.levels[outer].distance_mm) < 8 or outer not in names_of(answer)
+
+
 def test_the_best_slice_of_a_disc_is_in_the_middle_of_those_that_show_it(block: TrueSeries) -> None:
     answer = answered(block)
     best = {str(one.disc): one.index for one in answer.slices if one.best}

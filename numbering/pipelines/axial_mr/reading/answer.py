@@ -25,7 +25,9 @@ from numbering.stack import Stack
 Array = NDArray[np.float64]
 
 SHOWN = 0.5
-"""A slice is given its disc's name where it is at least so likely to lie at a disc; the best slice always is."""
+"""A slice is given its disc's name where it is at least so likely to lie at a disc …"""
+WITHIN_MM = 8.0
+"""… and no further from the middle of its slices than half a disc and a slice; the best slice always is."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Answer:
             found += [
                 NamedSlice(index, disc, other, position, self.decoded.probabilities[row] * float(shown), index == best)
                 for index, shown in zip(one.slices, one.showing, strict=True)
-                if shown >= SHOWN or index == best
+                if index == best or (shown >= SHOWN and abs(self.along_mm[index] - one.along_mm) <= WITHIN_MM)
             ]
         return tuple(sorted(found, key=lambda one: one.index))
 

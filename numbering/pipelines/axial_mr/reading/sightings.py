@@ -101,15 +101,16 @@ def _sighting(
 def evidence_of(found: Sequence[Sighting], shift: int, columns: Sequence[int]) -> Evidence:
     """What speaks for each position of each sighting, if the network sees all ``shift`` positions too low.
 
-    ``columns`` of the solver's levels stand for the positions. A disc that the network has no class for, shifted as it
-    is, looks to it like anything.
+    ``columns`` of the solver's levels stand for the positions. A disc that would be seen beyond the last position is
+    taken for the last one, or for none: as likely as not.
     """
     table = np.full((len(found), len(LEVELS)), -np.inf)
     spurious = np.zeros(len(found))
     for row, one in enumerate(found):
         spurious[row] = -np.logaddexp(0, one.log_odds) + one.by_chance
+        seen = one.position - np.logaddexp(0, -one.log_odds)
         for position, column in enumerate(columns):
-            seen = position + shift
-            said = one.position[seen] - np.logaddexp(0, -one.log_odds) if 0 <= seen < POSITIONS else spurious[row]
-            table[row, column] = said
+            place = min(max(position + shift, 0), POSITIONS - 1)
+            beyond = place != position + shift
+            table[row, column] = np.logaddexp(seen[place], spurious[row]) - np.log(2) if beyond else seen[place]
     return Evidence(table, spurious, np.array([one.along_mm for one in found], float))
