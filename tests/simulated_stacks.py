@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ from numbering.phantom.scene.structure import Structure
 from numbering.phantom.shapes.procedural import Procedural
 from numbering.phantom.truth.ct import TrueCt
 from numbering.phantom.truth.ct import describe as describe_ct
-from numbering.phantom.truth.mr import TrueMr
+from numbering.phantom.truth.mr import TrueMr, TrueMrSlice
 from numbering.phantom.truth.mr import describe as describe_mr
 from numbering.phantom.visits import Visit, record
 from numbering.result import (
@@ -61,6 +61,10 @@ MR = MrProtocol(
     readout="row", thickness_mm=4, gap_mm=0.5, slices=3, bandwidth_hz=1e9, signal_to_noise=200, normalised=1.0,
     breathing=0.0, tukey=0.5, oversampling=0.6, layout="parallel",
 )  # fmt: skip
+
+
+BLOCK = {"parallel": 3, "block": 24}
+"""Slices of each stack."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +122,9 @@ def _scanned(protocol: CtProtocol) -> tuple[Visit, CtVolume]:
 
 
 @cache
-def simulated_mr(*, enhanced: bool = False) -> SimulatedMr:
-    """Stacks along the lumbar discs, of bones in fat, 72 × 72 pixels."""
-    visit, series = _examined()
+def simulated_mr(*, enhanced: bool = False, layout: Literal["parallel", "block"] = "parallel") -> SimulatedMr:
+    """Stacks along the lumbar discs, or one block, of bones in fat, 72 × 72 pixels."""
+    visit, series = _examined(layout)
     head = dicom_mr.header(series.protocol, 3, enhanced=enhanced)
     whole = [dicom_mr.encode_enhanced(visit, series, head)] if enhanced else list(dicom_mr.encode(visit, series, head))
     uids = [str(dcmread(io.BytesIO(one), stop_before_pixels=True).SOPInstanceUID) for one in whole]
@@ -132,12 +136,12 @@ def simulated_mr(*, enhanced: bool = False) -> SimulatedMr:
 
 
 @cache
-def _examined() -> tuple[Visit, MrSeries]:
+def _examined(layout: Literal["parallel", "block"]) -> tuple[Visit, MrSeries]:
     (visit,) = record(sample(SEED, "none"), ["mr"])
     skeleton, source = pose(visit.patient, "supine"), Procedural()
     bones = [one for placed in skeleton.vertebrae[-6:] for one in source.vertebra(skeleton, placed)]
     structures: list[Structure] = [Pillar(Label.FAT, (0.0, -40.0), (130.0, 105.0)), *bones]
-    return visit, mr_scanner.acquire(skeleton, structures, MR, 1)
+    return visit, mr_scanner.acquire(skeleton, structures, replace(MR, layout=layout, slices=BLOCK[layout]), 1)
 
 
 def basis(**parts: Any) -> NumberingBasis:
@@ -209,7 +213,8 @@ def _of_l1(
 
 def mr_findings(mr: SimulatedMr, *, boxes: bool = False) -> Findings:
     """Every slice that passes through a disc, with a heat map about its middle; the best slice of each disc is key."""
-    discs, maps, best = [], [], {}
+    discs, maps = [], []
+    best: dict[str, tuple[float, TrueMrSlice]] = {}
     for one in mr.truth.slices:
         if one.disc is None or one.spine is None:
             continue
@@ -260,5 +265,5 @@ def _disc_higher(level: str) -> str:
 
 
 def _extent(mask: NDArray[np.bool_]) -> Box:
-    rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return columns[0] - 0.5, rows[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5

@@ -21,7 +21,8 @@ class Ball:
         return np.array(self.centre) + np.array([[-1.0], [1.0]]) * (self.radius + 3)
 
     def signed_distance(self, points: torch.Tensor) -> torch.Tensor:
-        return (points - torch.tensor(self.centre)).norm(dim=-1) - self.radius
+        away: torch.Tensor = (points - torch.tensor(self.centre)).norm(dim=-1)
+        return away - self.radius
 
 
 @dataclass(frozen=True, eq=False)
