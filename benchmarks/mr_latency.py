@@ -3,9 +3,9 @@
     python benchmarks/mr_latency.py [--sizes small paper] [--slices 40] [--runs 10] [--threads 0]
 
 The networks are freshly initialised: how long they take does not depend on what they have learnt. Slices are 512 × 512
-of noise, a block 4 mm apart, with 11 sagittal ones beside them. OpenVINO on the CPU in f32, as a node runs it, and torch
-f32; each run is a process of its own. Prints a table and one line of JSON; times are wall-clock on this machine, with
-all that else runs on it.
+of noise, a block 4 mm apart, with 11 sagittal ones beside them. OpenVINO on the CPU in f32, as a node runs it, and
+torch f32; each run is a process of its own. Prints a table and one line of JSON; times are wall-clock on this machine,
+with all that else runs on it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def fresh(size_name: str, folder: Path) -> Entry:
 
     torch.manual_seed(SEED)
     size = SIZES[size_name]
-    weights = save_safetensors(build(size).state_dict(), size, folder / f"{size_name}.safetensors")
+    weights = save_safetensors(build(size).state_dict(), folder / f"{size_name}.safetensors", {"size": size_name})
 
     def file(path: Path) -> WeightsFile:
         return WeightsFile(file=str(path.resolve()), sha256=sha256_of(path), licence="-", trained_on="nothing")

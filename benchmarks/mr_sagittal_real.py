@@ -21,7 +21,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from numbering.pipelines.axial_mr.reading.column import column
-from numbering.pipelines.axial_mr.reading.course import through
+from numbering.pipelines.axial_mr.reading.course import Course
 from numbering.stack import Stack
 
 BODIES = range(1, 6)
@@ -39,20 +39,32 @@ def volume(path: Path) -> tuple[Stack, np.ndarray]:
     return Stack.of_array(pixels, affine, modality="MR", series_uid="1.2.1"), np.array(middles)
 
 
+def line(points: np.ndarray) -> Course:
+    """A smooth line through these points, head to foot, that goes straight on beyond them."""
+    top, bottom = points[:, 2].max(), points[:, 2].min()
+    heights = np.arange(top + 2 * BEYOND_MM, bottom - 2 * BEYOND_MM, -1.0)
+    within = np.clip(heights, bottom, top)
+    columns = []
+    for axis in (0, 1):
+        curve = np.polynomial.Polynomial.fit(points[:, 2], points[:, axis], 2)
+        columns.append(curve(within) + curve.deriv()(within) * (heights - within))
+    return Course(np.stack([*columns, heights], 1))
+
+
 def judge(path: Path, rng: np.random.Generator, off_mm: float) -> dict[str, Any]:
     """One volume."""
     stack, middles = volume(path)
     if middles[0, 2] < middles[-1, 2]:
         middles = middles[::-1]
     discs = (middles[1:] + middles[:-1]) / 2
-    course = through(middles + [0, rng.uniform(-off_mm, off_mm), 0])
+    course = line(middles + [0, rng.uniform(-off_mm, off_mm), 0])
     first, last = course.nearest(middles[0]) - BEYOND_MM, course.nearest(middles[-1]) + BEYOND_MM
     found = column(stack, course, first, last)
     if found is None:
         return {"volume": path.stem, "found": False, "sure": False, "away_mm": []}
     places = [found.course.nearest(disc) for disc in discs]
     away = [float(np.abs(found.discs - place).min()) for place in places]
-    between = [place for place in found.discs if min(places) - 5 < place < max(places) + 5]
+    between = [place for place in found.discs if min(places) - AT_DISC_MM < place < max(places) + AT_DISC_MM]
     return {
         "volume": path.stem, "found": True, "sure": found.sure, "away_mm": [round(one, 1) for one in away],
         "as_many": len(between) == len(discs), "clear": round(found.clear, 2), "worst": round(found.worst, 2),
