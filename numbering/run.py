@@ -10,6 +10,7 @@ from pathlib import Path
 from numbering.dicom.objects.encode import encode, write_objects
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.read import Unreadable, read_folder
+from numbering.dicom.stand_ins import WORDS as STAND_INS
 from numbering.errors import NumberingError, Reason, ReasonCode
 from numbering.infer import decoded, number
 from numbering.pictures import draw, page
@@ -82,7 +83,7 @@ def _entry(
             pipelines.named(card.name),
             origin=Origin.RUN,
             created_at=acquired(series),
-            quality=seen,
+            quality=seen + _stood_in(series),
             decode=lambda _: pictures,
             looker=pipelines.looker,
         )
@@ -104,6 +105,10 @@ def _looked_at(assignment: Assignment, looker: Looker | None) -> tuple[Assignmen
         return replace(assignment, reason=Reason(reason.code, f"{reason.text} It was looked at: {words}.")), ()
     found = settled(assignment, view)
     return found, (words,) if found is not assignment else ()
+
+
+def _stood_in(series: Series) -> tuple[str, ...]:
+    return (STAND_INS,) if any(image.stood_in for image in series.images) else ()
 
 
 def acquired(series: Series) -> datetime:

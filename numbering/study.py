@@ -58,6 +58,8 @@ class Image:
 
     Of CT and MR also: ``planes``, one for each frame whose place the header says; ``facts``; ``time_point``, which of
     several pictures of one place it is.
+
+    ``stood_in``: the file holds no identifiers of its own, and these were made up.
     """
 
     sop_instance_uid: str
@@ -86,6 +88,7 @@ class Image:
     facts: Facts = Facts()
     time_point: int | None = None
     samples: int = 1
+    stood_in: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

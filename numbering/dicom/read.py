@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +22,7 @@ from numbering.dicom.facts import facts
 from numbering.dicom.part10 import refuse_bomb
 from numbering.dicom.pixels import radiographs
 from numbering.dicom.planes import SPATIAL, images_in
+from numbering.dicom.stand_ins import stand_in
 from numbering.errors import Reason, ReasonCode, UnsuitableStudy
 from numbering.plane import Plane
 from numbering.study import Facts, Image, Series
@@ -62,11 +63,11 @@ class Unreadable:
     reason: Reason
 
 
-def read_header(path: Path) -> tuple[str, str, Image]:
+def read_header(path: Path, *, stood_in: bool = False) -> tuple[str, str, Image]:
     """Study Instance UID, Series Instance UID and header facts of one file.
 
     ``UnsuitableStudy`` (``unreadable-header``) names the file when it is not a DICOM object with the identifiers that
-    every object has.
+    every object has; with ``stood_in``, empty ones are made up for (`stand_ins`).
     """
     try:
         with path.open("rb") as file:
@@ -75,6 +76,7 @@ def read_header(path: Path) -> tuple[str, str, Image]:
             ds, has_pixels = _parse_header(file)
     except BROKEN_DICOM as error:
         raise _unreadable(path, f"found no DICOM data set ({type(error).__name__})") from None
+    empty = stand_in(ds) if stood_in else ()
     sop_class = _text(ds, "SOPClassUID")
     if DICOMDIR in (sop_class, _text(ds.file_meta, "MediaStorageSOPClassUID")):
         raise _unreadable(path, "found a DICOMDIR, a list of other files")
@@ -87,7 +89,8 @@ def read_header(path: Path) -> tuple[str, str, Image]:
     except InvalidUID as error:
         what = str(error).split(" is ")[0]  # the value itself may be anything
         raise _unreadable(path, f"found no valid {what}") from None
-    return study, series, _image(ds, path=path, digest=digest, sop=sop, sop_class=sop_class, has_pixels=has_pixels)
+    image = _image(ds, path=path, digest=digest, sop=sop, sop_class=sop_class, has_pixels=has_pixels)
+    return study, series, replace(image, stood_in=bool(empty))
 
 
 def read_series(paths: Iterable[Path]) -> list[Series]:
@@ -99,12 +102,15 @@ def read_series(paths: Iterable[Path]) -> list[Series]:
 
 
 def read_folder(paths: Iterable[Path]) -> tuple[list[Series], list[Unreadable]]:
-    """The series in these files and folders (searched to the bottom), and what could not be read and why."""
+    """The series in these files and folders (searched to the bottom), and what could not be read and why.
+
+    Files that somebody emptied of their identifiers get stand-ins (`stand_ins`).
+    """
     headers: list[tuple[str, str, Image]] = []
     unreadable: list[Unreadable] = []
     for path in _files(paths):
         try:
-            headers.append(read_header(path))
+            headers.append(read_header(path, stood_in=True))
         except UnsuitableStudy as error:
             unreadable.append(Unreadable(path, error.reason))
     return _grouped(headers), unreadable

@@ -22,6 +22,7 @@ from numbering.dicom.objects.presentation import presentations
 from numbering.dicom.objects.report import report
 from numbering.dicom.objects.retirement import retirement
 from numbering.dicom.objects.segmentation import segmentations
+from numbering.dicom.stand_ins import stand_in
 from numbering.durable import sync_folder
 from numbering.result import NumberingResult
 from numbering.uids import IMPLEMENTATION_CLASS_UID, checked_uid
@@ -95,6 +96,7 @@ def source_header(sop_instance_uid: str, sources: Mapping[str, Path]) -> Dataset
         raise LookupError(f"{sop_instance_uid}: no file given for this source image; encoding needs its header")
     path = sources[sop_instance_uid]
     header = dcmread(path, stop_before_pixels=True)
+    stand_in(header)
     if header.SOPInstanceUID != sop_instance_uid:
         raise ValueError(f"{path} holds {header.SOPInstanceUID}: expected the source image {sop_instance_uid}")
     _forget_unreadable(header)
