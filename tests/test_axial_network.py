@@ -91,7 +91,7 @@ class Bars(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)  # type: ignore[no-any-return]
+        return self.layers(x)
 
 
 def bars(classes: Tensor, places: Tensor) -> Tensor:
@@ -234,7 +234,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
 
 
 def register(patch: pytest.MonkeyPatch, size: Size = TINY) -> None:
-    patch.setitem(SIZES, size.name, size)  # type: ignore[arg-type]
+    patch.setitem(SIZES, size.name, size)
 
 
 @pytest.fixture

@@ -283,7 +283,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 
 def test_a_network_learns_and_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SIZES, TINY.name, TINY)  # type: ignore[arg-type]
+    monkeypatch.setitem(SIZES, TINY.name, TINY)
     monkeypatch.setattr(labelled, "WATCHED_EVERY", 4)
     monkeypatch.setattr(training, "AVERAGED", 0.8)
     data, out = tmp_path / "data", tmp_path / "trained.safetensors"
