@@ -3,7 +3,7 @@
 While a file called ``gate`` lies beside that file it waits, so that a test can kill its worker in the middle of a job;
 while one called ``fault`` lies there it breaks with a patient's name on its lips.
 Run as a program it is a room of a node whose AP pipeline is this one. Where a file of findings is named, the node has a
-lateral pipeline too, which finds just these.
+lateral pipeline too, which finds just these; where a folder of them is, also those of CT and axial MR.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ from pathlib import Path
 
 from numbering import pipelines
 from numbering.pipelines.ap_xray.card import CARD
+from numbering.pipelines.axial_mr.card import CARD as AXIAL_MR
+from numbering.pipelines.ct.card import CARD as CT
 from numbering.pipelines.sagittal_xray.card import CARD as SAGITTAL_XRAY
 from numbering.result import Findings, ModelIdentity, NumberingBasis, Status, Vertebra
+from numbering.stack import Stack
 from numbering.study import Radiograph
 
 RUNS = "STUB_RUNS"
 """Environment variable: the file that gets a line for each film read."""
 LATERAL = "STUB_LATERAL"
 """Environment variable: the file of `Findings` that the lateral pipeline gives for whatever it is given."""
+VOLUMES = "STUB_VOLUMES"
+"""Environment variable: the folder of the `Findings` that the pipelines of volumes give, each named by its pipeline."""
 SECONDS = "STUB_SECONDS"
 """Environment variable: how long reading a film takes; nothing when absent."""
 
@@ -74,12 +79,32 @@ class LateralStub(Stub):
         return Findings.model_validate_json(Path(os.environ[LATERAL]).read_text())
 
 
+class CtStub(Stub):
+    """Gives the findings of a file."""
+
+    def number(self, images: Sequence[Stack]) -> Findings:
+        assert all(image.modality == "CT" for image in images)
+        return Findings.model_validate_json((Path(os.environ[VOLUMES]) / "ct.json").read_text())
+
+
+class AxialMrStub(Stub):
+    """Gives the findings of a file."""
+
+    def number(self, images: Sequence[Stack]) -> Findings:
+        assert all(image.modality == "MR" for image in images)
+        return Findings.model_validate_json((Path(os.environ[VOLUMES]) / "axial-mr.json").read_text())
+
+
 def use_stub() -> None:
     """Have this process load the stubs in place of the networks. Before anything that routes is imported."""
     object.__setattr__(CARD, "path", "tests.stub_pipeline:Stub")
     if LATERAL in os.environ:
         object.__setattr__(SAGITTAL_XRAY, "path", "tests.stub_pipeline:LateralStub")
         pipelines.CARDS = (CARD, SAGITTAL_XRAY)
+    if VOLUMES in os.environ:
+        for card, name in ((CT, "CtStub"), (AXIAL_MR, "AxialMrStub")):
+            object.__setattr__(card, "path", f"tests.stub_pipeline:{name}")
+        pipelines.CARDS = (*pipelines.CARDS, CT, AXIAL_MR)
 
 
 if __name__ == "__main__":
