@@ -172,7 +172,14 @@ def test_the_loss_of_an_instance_is_the_papers() -> None:
     said[..., 1:] = 1
     judged = torch.zeros(1, 4, dtype=torch.bool)
     losses = instance_loss(
-        outcome(said, 18.5), true, torch.tensor([20.0]), torch.zeros(1, 4), judged, voxel_mm3=8.0, weight=0.25
+        outcome(said, 18.5),
+        true,
+        torch.tensor([20.0]),
+        torch.zeros(1, 4),
+        judged,
+        voxel_mm3=8.0,
+        weight=0.25,
+        misses="share",
     )
     counted = {name: 100_000.0 * value.item() for name, value in losses.items()}
     assert counted["false positives"] == pytest.approx(0.25 * 32 * 8, rel=1e-4)
@@ -184,12 +191,14 @@ def test_the_loss_of_an_instance_is_the_papers() -> None:
 def test_the_spread_follows_the_error_and_does_not_move_the_level() -> None:
     mask, judged = torch.zeros(1, 1, 2, 2, 2), torch.ones(1, 4, dtype=torch.bool)
     found = outcome(mask, 18.0, 0.5)
-    losses = instance_loss(found, mask, torch.tensor([20.0]), torch.zeros(1, 4), judged, voxel_mm3=1.0, weight=1.0)
+    losses = instance_loss(
+        found, mask, torch.tensor([20.0]), torch.zeros(1, 4), judged, voxel_mm3=1.0, weight=1.0, misses="share"
+    )
     losses["spread"].backward()
     assert found[1].grad is not None
-    level, spread = found[1].grad[0].tolist()
-    assert level == 0
-    assert spread < 0, "an error of two levels wants a wider spread than half a level"
+    moves_level, moves_spread = found[1].grad[0].tolist()
+    assert moves_level == 0
+    assert moves_spread < 0, "an error of two levels wants a wider spread than half a level"
 
 
 def test_marking_l1_where_there_is_none_costs() -> None:
@@ -199,3 +208,18 @@ def test_marking_l1_where_there_is_none_costs() -> None:
     quiet, loud = (sum(direct_loss((one * 2 - 1) * 20, none, voxel_mm3=64.0).values()) for one in (none, marked))
     assert quiet < 0.01
     assert loud > quiet + 0.2
+
+
+def test_a_network_that_marks_nothing_is_brought_back_by_the_small_sizes_loss() -> None:
+    mask, judged = torch.ones(1, 1, 2, 2, 2), torch.ones(1, 4, dtype=torch.bool)
+    pull = {}
+    for size in SIZES.values():
+        logits = torch.full_like(mask, -20.0, requires_grad=True)
+        outputs = (logits, torch.ones(1, 2), torch.zeros(1, 4))
+        level, signs = torch.tensor([20.0]), torch.zeros(1, 4)
+        losses = instance_loss(outputs, mask, level, signs, judged, voxel_mm3=1000.0, weight=0.05, misses=size.misses)
+        losses["false negatives"].backward()
+        assert logits.grad is not None
+        pull[size.name] = float(logits.grad.abs().max())
+    assert pull["paper"] < 1e-8, "the paper's counts are flat there"
+    assert pull["small"] == pytest.approx(0.01, rel=0.01)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+Misses = Literal["share", "logarithm"]
 STRIDE = 16
 """Sides of what a network sees are multiples of this; `runtime` pads and cuts by itself."""
 NETWORKS = ("direct", "instance")
@@ -50,6 +52,8 @@ class Size:
     groups: int
     """Of each group normalisation."""
     dropout: float
+    misses: Misses
+    """How voxels that are told wrongly count in the instance network's loss, see `learning.losses`."""
     flips: Mapping[str, tuple[int, ...]]
     """Axes that training mirrors by chance: 0 slices (see `learning.augment`), 1 rows, 2 columns."""
     learning_rate: Mapping[str, float]
@@ -73,6 +77,7 @@ SIZES: Mapping[str, Size] = {
         classes="L1+T12+rib",
         groups=8,
         dropout=0.1,
+        misses="logarithm",
         flips={"direct": (2,), "instance": (2,)},
         learning_rate={"direct": 1e-3, "instance": 1e-3},
         batch={"direct": 2, "instance": 4},
@@ -95,6 +100,7 @@ SIZES: Mapping[str, Size] = {
         classes="L1",
         groups=16,
         dropout=0.3,
+        misses="share",
         flips={"direct": (0, 1, 2), "instance": (1, 2)},
         learning_rate={"direct": 1e-3, "instance": 1e-3},
         batch={"direct": 4, "instance": 6},

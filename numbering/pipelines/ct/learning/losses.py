@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from numbering.pipelines.ct.sizes import Misses
+
 LEAST_FALSE_POSITIVES, STEEPNESS = 0.05, 10.0
 """λ at the start (Methods, equation 1), and how steeply the sigmoid rises to about 1."""
 LEVEL_WEIGHT = 1000.0
@@ -39,16 +41,20 @@ def instance_loss(
     *,
     voxel_mm3: float,
     weight: float,
+    misses: Misses,
 ) -> dict[str, Tensor]:
     """Equation 1, λ FP + FN + β |p_L - t_L|, each of the first two in mm³ of a patch, and what is ours beside it.
 
-    The spread is fitted to the level's error (negative log-likelihood of a Laplace distribution) without moving the
-    level; signs by cross entropy where they are known (``judged``).
+    ``misses`` says how a voxel counts that is told wrongly: ``share`` as in the paper, the probability of the wrong
+    answer; ``logarithm``, minus the logarithm of the right one, under the same λ. The former cannot come back from a
+    network that marks nothing anywhere, which is where few steps end (the paper warns of it). The spread is fitted to
+    the level's error (negative log-likelihood of a Laplace distribution) without moving the level; signs by cross
+    entropy where they are known (``judged``).
     """
     logits, levels, says = outputs
-    shown = torch.sigmoid(logits.float())
-    false_positive = (shown * (1 - mask)).sum((1, 2, 3, 4)).mean() * voxel_mm3
-    false_negative = ((1 - shown) * mask).sum((1, 2, 3, 4)).mean() * voxel_mm3
+    wrong = torch.sigmoid if misses == "share" else functional.softplus
+    false_positive = (wrong(logits.float()) * (1 - mask)).sum((1, 2, 3, 4)).mean() * voxel_mm3
+    false_negative = (wrong(-logits.float()) * mask).sum((1, 2, 3, 4)).mean() * voxel_mm3
     error, spread = (levels[:, 0].float() - level).abs(), levels[:, 1].float()
     there = judged.any(1)
     likelihood = ((error.detach() / spread + spread.log()) * there).sum() / there.sum().clamp_min(1)

@@ -69,7 +69,8 @@ class Task(LightningModule):
             voxel = (self.size.spacing_mm * self.size.direct_every) ** 3
             return direct_loss(outputs, batch["mask"], voxel_mm3=voxel)
         given = (batch[key] for key in ("mask", "level", "signs", "judged"))
-        return instance_loss(outputs, *given, voxel_mm3=self.size.spacing_mm**3, weight=weight)
+        voxel, misses = self.size.spacing_mm**3, self.size.misses
+        return instance_loss(outputs, *given, voxel_mm3=voxel, weight=weight, misses=misses)
 
     def _direct_figures(self, logits: Tensor, batch: Sample) -> dict[str, tuple[Tensor, int]]:
         """Of L1: Dice, craniocaudal error in voxels, share found; volume marked where there is none, in voxels."""
