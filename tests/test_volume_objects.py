@@ -321,6 +321,21 @@ def test_a_parametric_map_has_each_slices_heat_on_its_own_pixels(kind: str, answ
         assert np.hypot(x - one.spine[0], y - one.spine[1]) < 9
 
 
+def test_a_slice_at_no_disc_has_a_frame_of_zeros_so_that_viewers_keep_the_order_of_slices(tmp_path: Path) -> None:
+    mr = simulated_mr()
+    found = mr_findings(mr)
+    without = found.model_copy(
+        update={"discs": found.discs[:-1], "heat_maps": found.heat_maps[:-1], "alternative": None}
+    )
+    given = answer("mr", tmp_path, lambda: without)
+    last = dcmread(given.files("OT")[-1])
+    values = np.frombuffer(last.FloatPixelData, "<f4").reshape(last.NumberOfFrames, last.Rows, last.Columns)
+    assert [frame.any() for frame in values] == [True, True, False]
+    places = [frame.PlanePositionSequence[0].ImagePositionPatient[2] for frame in last.PerFrameFunctionalGroupsSequence]
+    assert places == sorted(places, reverse=True)
+    assert complaints(given.files("OT")[-1]) == []
+
+
 def test_maps_are_written_only_where_they_are_asked_for(answers: dict[str, Answer]) -> None:
     given = answers["mr"]
     assert "OT" not in {one.Modality for one in encode(given.result, given.paths)}

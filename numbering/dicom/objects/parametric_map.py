@@ -1,8 +1,8 @@
 """Parametric maps of where the evidence for each numbered slice lay: Grad-CAM (DCM 130403), PS3.3 A.75.
 
-A map has the pixels of its slices, for viewers lay it over them only so; between the cells of the stored grid it is
-interpolated, and outside of what the network saw it is zero. Slices that lie at an angle to others are in maps of
-their own.
+A map has the pixels of its slices, and a frame for every slice of the series that is parallel to them, head first: OHIF
+takes the frames as they come for the slices of the volume. Between the cells of the stored grid it is interpolated;
+outside of what the network saw, and on slices that it put to no disc, it is zero.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.sr.coding import Code
@@ -24,8 +23,10 @@ from numbering.dicom.objects.content import NO_UNITS
 from numbering.dicom.objects.header import begin, local_time, settle_character_set, standing
 from numbering.dicom.objects.references import reference
 from numbering.dicom.objects.source_planes import SourcePlane, referenced_series, set_planes, source_planes
+from numbering.dicom.planes import images_in
 from numbering.heat import over_image
 from numbering.packed import HeatMap
+from numbering.plane import Plane
 from numbering.result import NumberingResult
 from numbering.uids import derived_uid
 
@@ -36,15 +37,27 @@ _DERIVED = Code("113069", "DCM", "Image processing")
 ALIKE = 1e-4
 """Orientations that differ by less are one; headers round to less."""
 
-Frame = tuple[HeatMap, SourcePlane]
+SPINE = Code("421060004", "SCT", "Vertebral column")
+"""The region of a frame that lies at no disc."""
+
+Frame = tuple[HeatMap | None, SourcePlane]
 
 
 def parametric_maps(result: NumberingResult, sources: Mapping[str, Dataset]) -> Iterator[Dataset]:
     """A map for each orientation and size of slices that have heat maps, head first."""
     maps = {(one.sop_instance_uid, one.frame): one for one in result.findings.heat_maps}
-    planes = source_planes(result, sources, maps)
-    frames = [(maps[one.plane.sop_instance_uid, one.plane.frame], one) for one in planes]
-    for number, alike in enumerate(_alike(frames), start=1):
+    if not maps:
+        return
+    places = [
+        (plane.sop_instance_uid, plane.frame)
+        for uid, header in sources.items()
+        for plane in images_in(header, uid)
+        if isinstance(plane, Plane)
+    ]
+    planes = source_planes(result, sources, places)
+    frames = [(maps.get((one.plane.sop_instance_uid, one.plane.frame)), one) for one in planes]
+    shown = [alike for alike in _alike(frames) if any(heat is not None for heat, _ in alike)]
+    for number, alike in enumerate(shown, start=1):
         yield _map(result, sources, alike, number)
 
 
@@ -116,16 +129,17 @@ def _describe_frames(ds: Dataset, result: NumberingResult, frames: Sequence[Fram
     ds.PerFrameFunctionalGroupsSequence = Items(groups)
 
 
-def _frame(number: int, heat: HeatMap, one: SourcePlane) -> Dataset:
+def _frame(number: int, heat: HeatMap | None, one: SourcePlane) -> Dataset:
     source = reference(one.image.sop_class_uid, one.image.sop_instance_uid, one.plane.frame)
     source.PurposeOfReferenceCodeSequence = coded(_SOURCE)
     source.SpatialLocationsPreserved = "YES"
     derivation, anatomy, content, groups = Dataset(), Dataset(), Dataset(), Dataset()
     derivation.SourceImageSequence = Items([source])
     derivation.DerivationCodeSequence = coded(_DERIVED)
-    derivation.DerivationDescription = f"Grad-CAM for {codes.level_of(Disc.parse(heat.level)).meaning}"
+    what = codes.level_of(Disc.parse(heat.level)).meaning if heat is not None else "no disc: nothing"
+    derivation.DerivationDescription = f"Grad-CAM for {what}"
     anatomy.FrameLaterality = "U"
-    anatomy.AnatomicRegionSequence = coded(codes.disc(Disc.parse(heat.level)))
+    anatomy.AnatomicRegionSequence = coded(SPINE if heat is None else codes.disc(Disc.parse(heat.level)))
     content.DimensionIndexValues = [number]
     groups.DerivationImageSequence = Items([derivation])
     groups.FrameAnatomySequence = Items([anatomy])
@@ -166,5 +180,8 @@ def _set_pixels(ds: Dataset, frames: Sequence[Frame]) -> None:
     plane = frames[0][1].plane
     ds.Rows, ds.Columns, ds.NumberOfFrames = plane.rows, plane.columns, len(frames)
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.BitsAllocated = 1, "MONOCHROME2", 32
-    values: list[NDArray[np.float32]] = [over_image(heat, plane.rows, plane.columns) for heat, _ in frames]
-    ds.FloatPixelData = np.stack(values).astype("<f4").tobytes()
+    values = np.zeros((len(frames), plane.rows, plane.columns), "<f4")
+    for index, (heat, _) in enumerate(frames):
+        if heat is not None:
+            values[index] = over_image(heat, plane.rows, plane.columns)
+    ds.FloatPixelData = values.tobytes()
