@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from numbering.pipelines.axial_mr.card import CARD
@@ -11,12 +10,12 @@ from numbering.pipelines.axial_mr.model.runtime import open_network
 from numbering.pipelines.axial_mr.operating_point import OperatingPoint
 from numbering.pipelines.axial_mr.reading import statement
 from numbering.pipelines.axial_mr.reading.answer import Answer, NamedSlice, Reader
+from numbering.pipelines.identity import identity, of_series
 from numbering.plane import Mm
 from numbering.result import (
     Alternative,
     Findings,
     KeyImage,
-    ModelIdentity,
     NumberedDisc,
     StatedReason,
     Status,
@@ -35,24 +34,13 @@ class AxialMr:
         network = open_network(entry, device, threads)
         self.point = OperatingPoint(**entry.operating_point)
         self.reader = Reader(network, self.point)
-        self.identity = ModelIdentity(
-            name=entry.name,
-            version=entry.version,
-            weights_file=", ".join(sorted(network.weights)),
-            weights_sha256=_digest(network.weights),
-            trained_on=entry.trained_on,
-            runtime=network.runtime,
-        )
+        self.identity = identity(entry, network.weights, network.runtime)
         self.settings = {key: f"{value:g}" for key, value in asdict(self.point).items()}
 
     def number(self, images: Sequence[Stack]) -> Findings:
         """Findings for the first stack, which is axial; the others are sagittal ones of its frame of reference."""
         stack, *companions = images
-        findings = conclude(self.reader.answer(stack, companions))
-        if findings.reason is None:
-            return findings
-        text = f"series of image {stack.planes[0].name}: {findings.reason.text}"
-        return findings.model_copy(update={"reason": StatedReason(code=findings.reason.code, text=text)})
+        return of_series(conclude(self.reader.answer(stack, companions)), stack)
 
 
 def conclude(answer: Answer | StatedReason) -> Findings:
@@ -75,12 +63,6 @@ def conclude(answer: Answer | StatedReason) -> Findings:
         ),
         key_images=tuple(_key_image(answer, one) for one in answer.slices if one.best),
     )
-
-
-def _digest(weights: Mapping[str, str]) -> str:
-    """One sha256 for all files that decide the answer, by name."""
-    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(weights.items()))
-    return next(iter(weights.values())) if len(weights) == 1 else hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _disc(answer: Answer, one: NamedSlice) -> NumberedDisc:

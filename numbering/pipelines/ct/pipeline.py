@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -19,7 +18,8 @@ from numbering.pipelines.ct.reading import statement
 from numbering.pipelines.ct.reading.answer import Answer, Reader
 from numbering.pipelines.ct.reading.eyes import NetworkEyes
 from numbering.pipelines.ct.reading.found import VOXEL
-from numbering.result import Alternative, Box, Candidate, Findings, ModelIdentity, StatedReason, Status, Vertebra
+from numbering.pipelines.identity import identity, of_series
+from numbering.result import Alternative, Box, Candidate, Findings, StatedReason, Status, Vertebra
 from numbering.stack import Stack
 from numbering.weights import Entry, registry
 
@@ -32,14 +32,7 @@ class Ct:
         networks = open_networks(entry, device, threads)
         self.point = OperatingPoint(**entry.operating_point)
         self.reader = Reader(NetworkEyes(networks), self.point)
-        self.identity = ModelIdentity(
-            name=entry.name,
-            version=entry.version,
-            weights_file=", ".join(sorted(networks.weights)),
-            weights_sha256=_digest(networks.weights),
-            trained_on=entry.trained_on,
-            runtime=networks.runtime,
-        )
+        self.identity = identity(entry, networks.weights, networks.runtime)
         self.settings = {key: f"{value:g}" for key, value in asdict(self.point).items()} | {
             "walks": " and ".join(self.reader.ways)
         }
@@ -47,13 +40,7 @@ class Ct:
     def number(self, images: Sequence[Stack]) -> Findings:
         """Findings for the one stack of a series (see `Pipeline.number`)."""
         (stack,) = images
-        return conclude(self.reader.answer(stack), self.point)
-
-
-def _digest(weights: Mapping[str, str]) -> str:
-    """One sha256 for all files that decide the answer, by name."""
-    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(weights.items()))
-    return next(iter(weights.values())) if len(weights) == 1 else hashlib.sha256(lines.encode()).hexdigest()
+        return of_series(conclude(self.reader.answer(stack), self.point), stack)
 
 
 def conclude(answer: Answer | StatedReason, point: OperatingPoint) -> Findings:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 
 from numbering.anatomy import Level
 from numbering.errors import ReasonCode
+from numbering.pipelines.identity import identity
 from numbering.pipelines.numerical import numerical
 from numbering.pipelines.sagittal_xray.card import CARD
 from numbering.pipelines.sagittal_xray.measuring.measure import measurements
@@ -25,7 +25,6 @@ from numbering.result import (
     Box,
     Candidate,
     Findings,
-    ModelIdentity,
     NumberingBasis,
     Point,
     StatedReason,
@@ -57,14 +56,7 @@ class SagittalXray:
         networks = open_networks(entry, device, threads)
         self.point = OperatingPoint(**entry.operating_point)
         self.reader = Reader(NetworkEyes(networks), self.point, without)
-        self.identity = ModelIdentity(
-            name=entry.name,
-            version=entry.version,
-            weights_file=", ".join(sorted(networks.weights)),
-            weights_sha256=_digest(networks.weights),
-            trained_on=entry.trained_on,
-            runtime=networks.runtime,
-        )
+        self.identity = identity(entry, networks.weights, networks.runtime)
         self.settings = {key: f"{value:g}" for key, value in asdict(self.point).items()} | {
             f"without {part}": "yes" for part in sorted(without)
         }
@@ -105,12 +97,6 @@ def conclude(answers: Sequence[Answer | StatedReason], point: OperatingPoint) ->
             *(f"not numbered: {reason.text}" for reason in why_not),
         ),
     )
-
-
-def _digest(weights: Mapping[str, str]) -> str:
-    """One sha256 for all files that decide the answer, by name."""
-    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(weights.items()))
-    return next(iter(weights.values())) if len(weights) == 1 else hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _contradiction(answers: Sequence[Answer]) -> StatedReason | None:
