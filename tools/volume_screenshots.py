@@ -28,7 +28,7 @@ from tools.screenshots import store
 SHOTS = (
     ("ct", "SEG", 30, "", "ohif-segmentation"),
     ("ct", "SEG", 0, "&hangingProtocolId=mpr", "ohif-segmentation-planes"),
-    ("axial-mr", "PMAP", 4, "", "ohif-parametric-map"),
+    ("axial-mr", "PMAP", 7, "", "ohif-parametric-map"),
 )
 """Of which pipeline, which overlay, how many slices on, in which layout, and the picture's name."""
 
