@@ -39,7 +39,7 @@ def celery_app(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             # A message is given to somebody else only when the longest job must be over.
-            "visibility_timeout": int(max(3600.0, 4 * settings.lease_seconds)),
+            "visibility_timeout": int(max(3600.0, 2 * (settings.longest_job_seconds + settings.lease_seconds))),
             "retry_on_timeout": True,
             "socket_connect_timeout": 2.0,
             "socket_keepalive": False,

@@ -1,8 +1,8 @@
 """Claims: who may work on a row, for how long, and what becomes of it when that goes wrong.
 
-An attempt is committed before it starts, so work that kills its worker is counted too. A claim has a lease, after which
-the sweeper gives the row to somebody else, and a fencing token, so that a worker which was only slow cannot overwrite
-what its successor stored.
+An attempt is committed before it starts, so work that kills its worker is counted too. A claim has a lease (`leases`
+renews it while a job's work goes on), after which the sweeper gives the row to somebody else, and a fencing token, so
+that a worker which was only slow cannot overwrite what its successor stored.
 """
 
 from __future__ import annotations

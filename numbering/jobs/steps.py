@@ -27,6 +27,7 @@ from numbering.jobs.claims import (
     reason_of,
 )
 from numbering.jobs.deliveries import deliveries_of
+from numbering.jobs.leases import renewed
 from numbering.jobs.models import Job, ObjectRow, now
 from numbering.jobs.node import Node
 from numbering.jobs.priors import deliveries_wanted
@@ -91,7 +92,8 @@ def _attempt(node: Node, claim: Claim, work: Callable[[], None], what: str) -> b
     started = now()
     try:
         try:
-            work()
+            with renewed(node.engine, claim, node.settings.lease_seconds, node.settings.longest_job_seconds):
+                work()
         except ClaimLost:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the row must say so, and the next job must run

@@ -11,7 +11,10 @@ class Working(BaseModel):
     """Settings of workers and sweeper."""
 
     lease_seconds: Annotated[float, Field(gt=0)] = Field(
-        300.0, description="A worker that has not finished a job for this long has lost it to the sweeper."
+        300.0, description="A worker that has not renewed its claim on a job for this long has lost it to the sweeper."
+    )
+    longest_job_seconds: Annotated[float, Field(gt=0)] = Field(
+        1800.0, description="A job that takes longer than this is taken for stuck: its claim is renewed no more."
     )
     sweep_seconds: Annotated[float, Field(gt=0)] = Field(1.0, description="How often the sweeper looks for work.")
     max_attempts: Annotated[int, Field(ge=1)] = Field(3, description="Attempts at a job before it is given up.")
