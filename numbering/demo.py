@@ -24,7 +24,7 @@ from numbering.jobs.store import connect
 from numbering.phantom.compare import compare
 from numbering.phantom.generate import generate
 from numbering.phantom.truth import Truth, read
-from numbering.pictures import draw_film
+from numbering.pictures.film import draw_film
 from numbering.settings import Settings
 from numbering.study import Series
 
