@@ -15,6 +15,7 @@ from numbering.pipelines.axial_mr.judging.scoring import score
 from numbering.pipelines.axial_mr.judging.variants import RememberingNetwork, Variant
 from numbering.pipelines.axial_mr.operating_point import OperatingPoint
 from numbering.pipelines.axial_mr.reading.answer import Reader
+from numbering.pipelines.registering import as_numbers
 from numbering.result import ModelIdentity, Status
 from tests.true_axial_mr import TrueNetwork, TrueSeries, answered, drawn_sagittal, true_series
 
@@ -95,7 +96,7 @@ def test_validation_series_fix_temperature_and_threshold(series) -> None:
     stack, *companions = case.study()
     answer = Reader(network, point).answer(stack, companions)
     assert answer.refused is None, "right series are answered at the threshold that is fixed"
-    assert calibrate.as_numbers(point).keys() == OperatingPoint.__dataclass_fields__.keys()
+    assert as_numbers(point).keys() == OperatingPoint.__dataclass_fields__.keys()
 
 
 def test_a_network_that_sees_nothing_cannot_be_calibrated(series) -> None:

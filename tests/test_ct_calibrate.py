@@ -17,6 +17,7 @@ from numbering.pipelines.ct.judging.scoring import score
 from numbering.pipelines.ct.judging.variants import Looks, Variant
 from numbering.pipelines.ct.operating_point import OperatingPoint
 from numbering.pipelines.judging.calibration import class_temperature, temperature, weights_as_in_people
+from numbering.pipelines.registering import as_numbers
 from numbering.result import ModelIdentity, Status
 from numbering.stack import Stack
 from tests.true_ct import SMALL, TrueEyes, scan, spine
@@ -137,7 +138,7 @@ def test_series_with_and_without_l1_fix_the_point(usual, lumbar, monkeypatch: py
     assert point.level_temperature == pytest.approx(2.0, abs=0.01), "places are off by twice the stated spread"
     assert point.direct_right > point.direct_beside == pytest.approx(0.5 / 3, abs=1e-3), "one case and a half, of three"
     assert point.answer in calibrate.THRESHOLDS
-    assert calibrate.as_numbers(point).keys() == OperatingPoint.__dataclass_fields__.keys()
+    assert as_numbers(point).keys() == OperatingPoint.__dataclass_fields__.keys()
 
 
 def looked(levels: dict[str, float], *, volume: float = 9000.0, share: str | None = "L1", l1: bool = True) -> Looked:

@@ -8,9 +8,9 @@ from numbering.pipelines.axial_mr.card import CARD
 from numbering.pipelines.axial_mr.classes import CLASSES
 from numbering.pipelines.axial_mr.model.export import export_openvino, stored_size
 from numbering.pipelines.axial_mr.operating_point import OperatingPoint
-from numbering.pipelines.axial_mr.sizes import Size
 from numbering.pipelines.commands import Progress, silent
-from numbering.weights import Entry, WeightsFile, registry, save_entry, shelve
+from numbering.pipelines.registering import Product, candidate, settled, shelved
+from numbering.weights import Entry
 
 INTENDED_USE = (
     "Research: says which lumbar disc each slice of an axial MR series of the lumbar spine of adults passes through. "
@@ -28,57 +28,34 @@ LIMITATIONS = (
 
 def install(weights: Path, data: Path, *, trained_on: str, command: str, progress: Progress = silent) -> Entry:
     """Copy the weights to the registry's folder, convert, calibrate on validation series, and write the entry."""
-    from numbering.pipelines.axial_mr.judging.calibrate import as_numbers, fit
+    from numbering.pipelines.axial_mr.judging.calibrate import fit
     from numbering.pipelines.axial_mr.judging.cases import cases
     from numbering.pipelines.axial_mr.pipeline import AxialMr
 
-    size = stored_size(weights)
     series = list(cases(data, "auto", "val"))
     if not any(one.normal for one in series):
         raise ValueError(
             f"{data}: found {len(series)} validation series; expected simulated ones of reserved seeds, of normal "
             "anatomy too (axial_mr.judging.reserved --split val)"
         )
-    kept = shelve(weights, CARD.weights)
-    converted = {
-        name: (WeightsFile.of(xml, trained_on), WeightsFile.of(binary, trained_on))
-        for name, (xml, binary) in export_openvino(kept, kept.with_suffix("")).items()
-    }
-    entry = _entry(size, WeightsFile.of(kept, trained_on), converted, trained_on, command)
+    entry = shelved(_product(weights), weights, export_openvino, trained_on=trained_on, command=command)
     done = iter(range(1, len(series) + 1))
     point = fit(AxialMr("cpu", entry=entry), series, lambda case: progress(case.layout, next(done), len(series)))
-    entry = entry.model_copy(update={"operating_point": as_numbers(point)})
-    save_entry(entry)
-    return entry
+    return settled(entry, point)
 
 
 def candidate_entry(weights: Path) -> Entry:
-    """An entry for weights that are not installed: run by torch, with the installed operating point if any."""
-    entry = _entry(stored_size(weights), WeightsFile.elsewhere(weights), None, "", "")
-    installed = registry().get(CARD.weights)
-    return entry.model_copy(update={"operating_point": installed.operating_point}) if installed else entry
+    """An entry for weights that are not installed (see `candidate`)."""
+    return candidate(_product(weights), weights)
 
 
-def _entry(
-    size: Size,
-    torch: WeightsFile,
-    openvino: dict[str, tuple[WeightsFile, WeightsFile]] | None,
-    trained_on: str,
-    command: str,
-) -> Entry:
-    from numbering.pipelines.axial_mr.judging.calibrate import as_numbers
-
-    return Entry(
-        name=CARD.weights,
-        version=CARD.version,
+def _product(weights: Path) -> Product:
+    size = stored_size(weights)
+    return Product(
+        card=CARD,
         architecture=size.name,
         classes=CLASSES,
-        torch=torch,
-        openvino=openvino,
-        trained_on=trained_on,
-        training_command=command,
         intended_use=INTENDED_USE,
         limitations=LIMITATIONS,
-        operating_point=as_numbers(OperatingPoint()),
-        figures={},
+        operating_point=OperatingPoint(),
     )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from numbering.pipelines.commands import Progress, silent
+from numbering.pipelines.registering import Product, candidate, settled, shelved
 from numbering.pipelines.sagittal_xray.card import CARD
 from numbering.pipelines.sagittal_xray.levels import LEVELS24
 from numbering.pipelines.sagittal_xray.model.export import export_openvino, stored_size
 from numbering.pipelines.sagittal_xray.operating_point import OperatingPoint
-from numbering.pipelines.sagittal_xray.sizes import Size
-from numbering.weights import Entry, WeightsFile, registry, save_entry, shelve
+from numbering.weights import Entry
 
 INTENDED_USE = (
     "Research: names vertebrae and measures lordosis and sacral slope on lateral radiographs of the lumbar or the "
@@ -28,56 +27,35 @@ LIMITATIONS = (
 
 def install(weights: Path, data: Path, *, trained_on: str, command: str, progress: Progress = silent) -> Entry:
     """Copy the weights to the registry's folder, convert, calibrate on validation films, and write the entry."""
-    from numbering.pipelines.sagittal_xray.judging.calibrate import as_numbers, fit
+    from numbering.pipelines.sagittal_xray.judging.calibrate import fit
     from numbering.pipelines.sagittal_xray.judging.cases import cases
     from numbering.pipelines.sagittal_xray.pipeline import SagittalXray
 
-    size = stored_size(weights)
     films = list(cases(data, "auto", "val"))
     if not films:
         raise ValueError(
             f"{data}: no validation films; expected simulated ones of reserved seeds (reserved --split val)"
         )
-    kept = shelve(weights, CARD.weights)
-    converted = {
-        name: (WeightsFile.of(xml, trained_on), WeightsFile.of(binary, trained_on))
-        for name, (xml, binary) in export_openvino(kept, kept.with_suffix("")).items()
-    }
-    entry = _entry(size, WeightsFile.of(kept, trained_on), converted, trained_on, command)
+    entry = shelved(_product(weights), weights, export_openvino, trained_on=trained_on, command=command)
     done = iter(range(1, len(films) + 1))
     point = fit(
         SagittalXray("cpu", entry=entry), films, lambda case: progress(case.field_of_view, next(done), len(films))
     )
-    entry = entry.model_copy(update={"operating_point": as_numbers(point)})
-    save_entry(entry)
-    return entry
+    return settled(entry, point)
 
 
 def candidate_entry(weights: Path) -> Entry:
-    """An entry for weights that are not installed: run by torch, with the installed operating point if any."""
-    entry = _entry(stored_size(weights), WeightsFile.elsewhere(weights), None, "", "")
-    installed = registry().get(CARD.weights)
-    return entry.model_copy(update={"operating_point": installed.operating_point}) if installed else entry
+    """An entry for weights that are not installed (see `candidate`)."""
+    return candidate(_product(weights), weights)
 
 
-def _entry(
-    size: Size,
-    torch: WeightsFile,
-    openvino: dict[str, tuple[WeightsFile, WeightsFile]] | None,
-    trained_on: str,
-    command: str,
-) -> Entry:
-    return Entry(
-        name=CARD.weights,
-        version=CARD.version,
+def _product(weights: Path) -> Product:
+    size = stored_size(weights)
+    return Product(
+        card=CARD,
         architecture=size.name,
         classes=tuple(str(level) for level in LEVELS24),
-        torch=torch,
-        openvino=openvino,
-        trained_on=trained_on,
-        training_command=command,
         intended_use=INTENDED_USE,
         limitations=LIMITATIONS,
-        operating_point=asdict(OperatingPoint()),
-        figures={},
+        operating_point=OperatingPoint(),
     )

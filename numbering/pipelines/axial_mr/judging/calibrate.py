@@ -7,7 +7,7 @@ threshold weighs a wrong answer as several abstentions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +106,3 @@ def _cost(answer: Answer, wrong: bool, point: OperatingPoint) -> float:
     if refusal(list(answer.sightings), answer.decoded, answer.along_mm, answer.told, point):
         return 1.0
     return COST_OF_A_WRONG_ANSWER if wrong else 0.0
-
-
-def as_numbers(point: OperatingPoint) -> dict[str, float]:
-    """The operating point as the registry keeps it."""
-    return {name: round(float(value), 4) for name, value in asdict(point).items()}

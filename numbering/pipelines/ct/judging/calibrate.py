@@ -8,7 +8,7 @@ answer as several abstentions; series without L1 count, so that they are abstain
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -150,8 +150,3 @@ def _cost(each: Looked, numbering: Numbering | None, reader: Reader) -> float:
         return abstained
     right = all(each.lies_on[place] == str(level) for level, place in answer.named.items())
     return 0.0 if right else COST_OF_A_WRONG_ANSWER
-
-
-def as_numbers(point: OperatingPoint) -> dict[str, float]:
-    """The operating point as the registry keeps it; which way the spine is gone along is not a number."""
-    return {name: round(value, 4) for name, value in asdict(point).items() if isinstance(value, float)}

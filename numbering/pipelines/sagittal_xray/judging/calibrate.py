@@ -7,7 +7,7 @@ map's spread is fitted to cover 95 % of the errors. The threshold weighs a wrong
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,8 +157,3 @@ def _cost(case: Case, answer: Answer, point: OperatingPoint, least: float) -> fl
     outcome = score(case, conclude([said], point))
     wrong = not all(right for _, right in outcome.probabilities) or outcome.worst_angle > WORST_DEGREES
     return COST_OF_A_WRONG_ANSWER if wrong else 0.0
-
-
-def as_numbers(point: OperatingPoint) -> dict[str, float]:
-    """The operating point as the registry keeps it."""
-    return {name: round(float(value), 4) for name, value in asdict(point).items()}
