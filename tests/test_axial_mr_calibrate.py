@@ -125,7 +125,7 @@ def test_series_that_are_off_as_a_whole_are_counted() -> None:
 def test_a_threshold_weighs_a_wrong_answer_more_than_abstentions(series) -> None:
     """Series that are named rightly, and four that are all off by one disc and less sure."""
     case, open_to_all = case_of(series), OperatingPoint(answer=0.0)
-    right, wrong = answered(series, open_to_all), answered(series, open_to_all, shift=-1, sure=1.6)
+    right, wrong = answered(series, open_to_all), answered(series, open_to_all, shift=-1, sure=2.2)
     assert right.refused is None
     assert wrong.confidence < right.confidence
     least = calibrate.threshold([(case, right)] * 10 + [(case, wrong)] * 4, POINT)

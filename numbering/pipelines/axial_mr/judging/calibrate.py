@@ -89,7 +89,7 @@ def shifted(looked: Sequence[Looked]) -> float:
 
 def threshold(answers: Sequence[tuple[Case, Answer]], point: OperatingPoint) -> float:
     """The threshold with the least cost on these series; of equals, the most cautious."""
-    wrong = [bool(score(case, conclude(replace(answer, refused=None)), {}).wrong) for case, answer in answers]
+    wrong = [_misled(case, answer) for case, answer in answers]
     weights = weights_as_in_people([case.normal for case, _ in answers])
     costs = {
         least: sum(
@@ -99,6 +99,11 @@ def threshold(answers: Sequence[tuple[Case, Answer]], point: OperatingPoint) -> 
         for least in THRESHOLDS
     }
     return min(THRESHOLDS, key=lambda least: (costs[least], -least))
+
+
+def _misled(case: Case, answer: Answer) -> bool:
+    """Whether a name is wrong that would be given if nothing were refused."""
+    return bool(answer.slices) and bool(score(case, conclude(replace(answer, refused=None)), {}).wrong)
 
 
 def _cost(answer: Answer, wrong: bool, point: OperatingPoint) -> float:
