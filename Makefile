@@ -12,7 +12,7 @@ PYTEST_SHARED := -n logical --maxprocesses 8 --dist loadfile
 # Benchmarks that end within minutes.
 BENCHMARKS := latency runtimes labels footprint ingest enumeration levelcheck
 
-.PHONY: help install demo test lint bench bench-faults docs lock system-packages
+.PHONY: help install demo test coverage lint bench bench-faults docs lock system-packages
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,9 @@ system-packages:
 
 test: install system-packages ## All tests; none is skipped
 	$(BIN)/python -m pytest $(PYTEST_SHARED) $(PYTEST_ARGS)
+
+coverage: install system-packages ## All tests, and which lines and branches none of them ran
+	$(BIN)/python -m pytest $(PYTEST_SHARED) --cov --cov-report=term $(PYTEST_ARGS)
 
 lint: install ## Style, types, and generated documents that are current
 	$(BIN)/ruff check .

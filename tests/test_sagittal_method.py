@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from numbering.anatomy import Level
-from numbering.pipelines.sagittal_xray.judging import calibrate, figures
+from numbering.pipelines.judging import intervals
+from numbering.pipelines.sagittal_xray.judging import calibrate
 from numbering.pipelines.sagittal_xray.judging.cases import Case
 from numbering.pipelines.sagittal_xray.judging.evaluation import evaluate
 from numbering.pipelines.sagittal_xray.judging.variants import RememberingEyes, Variant
@@ -57,7 +58,7 @@ def variants_of(eyes: TrueEyes | RememberingEyes, point: OperatingPoint | None =
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "BOOTSTRAPS", 20)
+    monkeypatch.setattr(intervals, "BOOTSTRAPS", 20)
 
 
 @pytest.fixture(scope="module")

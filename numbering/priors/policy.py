@@ -28,7 +28,7 @@ def why_not_study(study: FoundStudy, policy: Priors, *, study_instance_uid: str,
         return "too old"
     if study.modalities and not study.modalities & frozenset(policy.priors_modalities):
         return "another modality"
-    if policy.priors_region == "spine" and region_of(study.description) is Region.OTHER:
+    if policy.priors_region == "spine" and _elsewhere(region_of(study.description), study.modalities):
         return "another body part"
     return ""
 
@@ -42,11 +42,16 @@ def why_not_series(series: FoundSeries, study: FoundStudy, policy: Priors) -> st
     # The first that names a part decides: Body Part Examined, as in routing, then the descriptions.
     texts = (series.body_part, series.description, study.description)
     region = next((found for text in texts if (found := region_of(text)) is not None), None)
-    if region is Region.OTHER:
+    if _elsewhere(region, frozenset({series.modality})):
         return "another body part"
     if region is Region.CERVICAL and series.modality in RADIOGRAPHS:
         return "the neck alone"
     return ""
+
+
+def _elsewhere(region: Region | None, modalities: frozenset[str]) -> bool:
+    """Whether the spine is not to be seen there. Slices of a chest show it; films of one hardly do."""
+    return region is Region.OTHER or (region is Region.CHEST and not modalities - RADIOGRAPHS)
 
 
 def newest(studies: Iterable[FoundStudy], policy: Priors, most: int | None = None) -> list[FoundStudy]:
