@@ -149,9 +149,9 @@ def test_with_one_scale_and_variant_the_best_numbering_and_the_best_different_on
         assert labellings[found.alternative] == pytest.approx(different)
 
 
-def seed_004_ordering(predicted: list[float], sigma: float) -> list[int]:
-    """The ordering of seed 004: of all runs of neighbouring levels the one with the highest product of likelihoods
-    ``exp(-((predicted - j) / sigma)² / 2)``, levels numbered from 1 to 24.
+def maximum_likelihood_ordering(predicted: list[float], sigma: float) -> list[int]:
+    """The ordering of Elton et al. 2020: of all runs of neighbouring levels the one with the highest product of
+    likelihoods ``exp(-((predicted - j) / sigma)² / 2)``, levels numbered from 1 to 24.
     """
     runs = [range(first, first + len(predicted)) for first in range(1, 24 - len(predicted) + 2)]
     return list(max(runs, key=lambda run: -sum((p - j) ** 2 for p, j in zip(predicted, run, strict=True)) / sigma**2))
@@ -166,7 +166,7 @@ def test_the_maximum_likelihood_ordering_is_the_case_without_gaps_or_variants(pr
         [-1e5] * len(predicted),
     )
     plain = SpineModel(variants={USUAL: 1.0}, missed=0.0, most_missed=0)
-    expected = seed_004_ordering(predicted, 2.0)
+    expected = maximum_likelihood_ordering(predicted, 2.0)
     found = [levels.index(level) + 1 for level in Solver(plain).number(evidence).levels if level is not None]
 
     def loss(run: list[int]) -> float:

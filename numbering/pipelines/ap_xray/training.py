@@ -42,7 +42,7 @@ PAPER_PROTOCOL: dict[str, Any] = {
     "fliplr": 0.5, "flipud": 0.0, "mosaic": 1.0, "mixup": 0.05, "scale": 0.5, "translate": 0.1, "degrees": 4.0,
     "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.3,
 }  # fmt: skip
-"""SGD with flip, mixup and mosaic (seed 000, Methods); films are grey, so hue and saturation stay."""
+"""SGD with flip, mixup and mosaic (the paper's Methods); films are grey, so hue and saturation stay."""
 
 FINE_TUNING_RATE = 0.004
 """Learning rate when training begins from other weights."""

@@ -1,1 +1,1 @@
-"""The axial MR pipeline: which disc level a slice is, decided for the whole series at once (seed 002)."""
+"""The axial MR pipeline: which disc level a slice is, decided for the whole series at once (Cho et al. 2022)."""

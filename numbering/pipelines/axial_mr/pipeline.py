@@ -1,4 +1,4 @@
-"""The axial MR pipeline: an axial stack in, with sagittal ones as witnesses; the disc of each slice out (seed 002)."""
+"""An axial stack in, sagittal ones as witnesses; the disc of each slice out (Cho et al. 2022)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CT pipeline: slices in; every vertebra in view named and segmented, L1 measured (seed 004, both ways at once)."""
+"""CT slices in; every vertebra in view named and segmented, L1 measured (Elton et al. 2020, both ways at once)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Lateral radiographs: which vertebrae are in view, four corners of each, and the angles between them (seed 003)."""
+"""Lateral radiographs: vertebrae in view, four corners of each, the angles between them (Cina et al. 2021)."""

@@ -1,4 +1,4 @@
-"""The lateral radiograph pipeline: films in; levels, corners and measurements out (seed 003, with a joint decision)."""
+"""Lateral films in; levels, corners and measurements out (Cina et al. 2021, with a joint decision)."""
 
 from __future__ import annotations
 

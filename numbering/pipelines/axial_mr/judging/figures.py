@@ -1,4 +1,4 @@
-"""The paper's figures out of scored series (seed 002, Tables 2 and 3), and those of whole series, with intervals.
+"""The paper's figures out of scored series (Cho et al. 2022, Tables 2 and 3), and of whole series, with intervals.
 
 Everything is in plain numbers so that a report is JSON: shares 0…1.
 """

@@ -1,4 +1,4 @@
-"""The paper's figures out of scored series (seed 004, Table 2), and what goes beyond it, with bootstrap intervals.
+"""The paper's figures out of scored series (Elton et al. 2020, Table 2), and more, with bootstrap intervals.
 
 Everything is in plain numbers so that a report is JSON: shares and Dice 0…1, distances in mm.
 """
