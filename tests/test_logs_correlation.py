@@ -52,6 +52,15 @@ def followed(node: RunningNode, film: Path) -> dict[str, list[dict[str, Any]]]:
     return events
 
 
+def answers(url: str) -> bool:
+    """Whether anybody answers there yet: a node is up when films can come, its web room may follow."""
+    try:
+        httpx.get(url, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return True
+
+
 def test_a_film_is_followed_from_its_association_to_its_delivery(node: RunningNode, tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.dcm")
     node.send(film)
@@ -74,6 +83,7 @@ def test_a_film_is_followed_from_its_request_to_its_delivery(node: RunningNode, 
     film = make_film(tmp_path / "film.dcm")
     key = Keys(node.settings.data).add("modality", [Scope.STORE])
     url = f"http://127.0.0.1:{node.settings.web_port}"
+    wait_for(lambda: answers(url), "the web room", node)
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as client:
         answer = post(client, body(film.read_bytes()))
     assert answer.status_code == 200
