@@ -13,9 +13,9 @@ import torch
 
 from numbering.phantom.anatomy.sample import sample
 from numbering.phantom.imaging.ct.acquire import acquire
-from numbering.phantom.imaging.ct.geometry import Geometry
+from numbering.phantom.imaging.ct.geometry import Geometry, place
 from numbering.phantom.imaging.ct.hounsfield import PHASES, Phase
-from numbering.phantom.imaging.ct.painting import layers
+from numbering.phantom.imaging.ct.painting import layers, thick
 from numbering.phantom.imaging.ct.protocol import EXTENTS, KERNELS, Protocol, sample_protocol
 from numbering.phantom.imaging.ct.scout import scouts
 from numbering.phantom.imaging.ct.table import table
@@ -339,6 +339,21 @@ def test_the_same_seed_gives_the_same_bytes(skeleton: Skeleton, lumbar: list[Str
     assert first.hu.tobytes() != other.hu.tobytes()
 
 
+def test_any_number_of_threads_paints_the_same(skeleton: Skeleton, lumbar: list[Structure]) -> None:
+    threads, grid, look = torch.get_num_threads(), place(QUIET, skeleton, lumbar).grid, Look(skeleton, "native", 1)
+    painted = {}
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            painted[number] = thick(lumbar, grid, look, 2.5)
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    for number in (2, 3):
+        assert torch.equal(painted[1].hu, painted[number].hu)
+        assert torch.equal(painted[1].labels, painted[number].labels)
+
+
 def test_both_localizers_show_a_mark_where_it_is(skeleton: Skeleton) -> None:
     z = float(skeleton.at(23.5)[2])
     mark = np.array([40.0, -75.0, z + 12])
@@ -354,8 +369,6 @@ def test_both_localizers_show_a_mark_where_it_is(skeleton: Skeleton) -> None:
 
 
 def test_every_sampled_protocol_can_be_placed(skeleton: Skeleton) -> None:
-    from numbering.phantom.imaging.ct.geometry import place
-
     drawn = [sample_protocol(np.random.default_rng(seed)) for seed in range(200)]
     assert {one.region for one in drawn} == set(EXTENTS)
     assert {one.position for one in drawn} == {"HFS", "FFS", "HFP", "FFP"}

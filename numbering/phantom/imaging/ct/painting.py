@@ -11,13 +11,16 @@ import torch
 from torch import Tensor
 
 from numbering.phantom.imaging.ct.cover import covered
+from numbering.phantom.imaging.ct.threads import side_by_side
 from numbering.phantom.scene.blocks import Blocks, Part
 from numbering.phantom.scene.places import Places
 from numbering.phantom.scene.structure import Array, Grid, Structure
 
 AIR_HU = -1000.0
 SLAB_VOXELS = 12_000_000
-"""Painted at a time; bounds the memory."""
+"""Painted by a thread at a time, at most; bounds the memory."""
+SLABS = 4
+"""A volume has a multiple of so many slabs, all of the same depth: as many threads are done at the same time."""
 MOST_LAYER_MM = 1.35
 RELIEF_REACH_MM = 2.5
 """Surfaces are roughened by less than this."""
@@ -99,15 +102,15 @@ def thick(
     """Slices as thick as said, each the mean of an odd number of thin layers; labels are those of its middle plane."""
     stride, count = layers(thickness_mm, float(grid.spacing[0]))
     apart = count < stride
-    slab = max(1, SLAB_VOXELS // (grid.shape[1] * grid.shape[2] * (count if apart else stride)))
-    parts = []
-    for first in range(0, grid.shape[0], slab):
+    voxels = int(np.prod(grid.shape)) * (count if apart else stride)
+    slab = -(-grid.shape[0] // (SLABS * -(-voxels // (SLABS * SLAB_VOXELS))))
+    way = _apart if apart else _shared
+
+    def painted(first: int) -> Painted:
         depth = min(slab, grid.shape[0] - first)
-        if apart:
-            parts.append(_apart(structures, grid, look, (first, depth, stride, count), device))
-        else:
-            parts.append(_shared(structures, grid, look, (first, depth, stride, count), device))
-    return _joined(parts)
+        return way(structures, grid, look, (first, depth, stride, count), device)
+
+    return _joined(side_by_side(painted, range(0, grid.shape[0], slab), device))
 
 
 def _shared(

@@ -76,7 +76,7 @@ def _centre(spectrum: Tensor, lines: int, samples: int) -> Tensor:
     for axis, wanted in ((0, lines), (1, samples)):
         have = found.shape[axis]
         low = have // 2 - wanted // 2
-        if low >= 0:
+        if wanted <= have:
             found = found.narrow(axis, low, wanted)
         else:
             shape = list(found.shape)
