@@ -51,9 +51,10 @@ def counting(folder: Path, *how: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", COUNT, str(folder), *how]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    while process.stdout.readline() != "counted\n":
-        assert process.poll() is None
-    return process
+    for line in process.stdout:
+        if line == "counted\n":
+            return process
+    raise AssertionError(f"the process ended with {process.wait()} and had not counted")
 
 
 def told(folder: Path) -> dict[str, float]:
