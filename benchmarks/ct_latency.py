@@ -40,7 +40,7 @@ def fresh(size_name: str, folder: Path) -> Entry:
     import torch
 
     from numbering.pipelines.ct.judging.calibrate import as_numbers
-    from numbering.pipelines.ct.model.export import export_openvino, save_safetensors
+    from numbering.pipelines.ct.model.export import export_openvino, save_networks
     from numbering.pipelines.ct.model.networks import build
     from numbering.pipelines.ct.operating_point import OperatingPoint
     from numbering.pipelines.ct.sizes import CLASSES, SIZES
@@ -48,7 +48,7 @@ def fresh(size_name: str, folder: Path) -> Entry:
     torch.manual_seed(SEED)
     size = SIZES[size_name]
     states = {name: network.state_dict() for name, network in build(size).items()}
-    weights = save_safetensors(states, size, folder / f"{size_name}.safetensors")
+    weights = save_networks(states, size, folder / f"{size_name}.safetensors")
 
     def file(path: Path) -> WeightsFile:
         return WeightsFile(file=str(path.resolve()), sha256=sha256_of(path), licence="-", trained_on="nothing")

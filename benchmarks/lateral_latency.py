@@ -43,13 +43,13 @@ def fresh(size_name: str, folder: Path) -> Path:
     """Networks of a size that have learnt nothing, as training would write them."""
     import torch
 
-    from numbering.pipelines.sagittal_xray.model.export import save_safetensors
+    from numbering.pipelines.network_files import save
     from numbering.pipelines.sagittal_xray.model.networks import build
     from numbering.pipelines.sagittal_xray.sizes import SIZES
 
     torch.manual_seed(SEED)
     states = {name: network.state_dict() for name, network in build(SIZES[size_name]).items()}
-    return save_safetensors(states, folder / f"{size_name}.safetensors", {"size": size_name})
+    return save(states, folder / f"{size_name}.safetensors", {"size": size_name})
 
 
 def entry_of(weights: Path, size_name: str) -> Entry:

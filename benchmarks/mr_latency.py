@@ -38,14 +38,15 @@ def fresh(size_name: str, folder: Path) -> Entry:
 
     from numbering.pipelines.axial_mr.classes import CLASSES
     from numbering.pipelines.axial_mr.judging.calibrate import as_numbers
-    from numbering.pipelines.axial_mr.model.export import export_openvino, save_safetensors
+    from numbering.pipelines.axial_mr.model.export import export_openvino
     from numbering.pipelines.axial_mr.model.network import build
     from numbering.pipelines.axial_mr.operating_point import OperatingPoint
-    from numbering.pipelines.axial_mr.sizes import SIZES
+    from numbering.pipelines.axial_mr.sizes import NETWORK, SIZES
+    from numbering.pipelines.network_files import save
 
     torch.manual_seed(SEED)
     size = SIZES[size_name]
-    weights = save_safetensors(build(size).state_dict(), folder / f"{size_name}.safetensors", {"size": size_name})
+    weights = save({NETWORK: build(size).state_dict()}, folder / f"{size_name}.safetensors", {"size": size_name})
 
     def file(path: Path) -> WeightsFile:
         return WeightsFile(file=str(path.resolve()), sha256=sha256_of(path), licence="-", trained_on="nothing")

@@ -15,13 +15,14 @@ from numbering.errors import TryAgainLater
 from numbering.pipelines.axial_mr import sizes
 from numbering.pipelines.axial_mr.classes import CLASSES, NONE, class_of, discs_of
 from numbering.pipelines.axial_mr.model import heat
-from numbering.pipelines.axial_mr.model.export import export_openvino, save_safetensors, stored_size
+from numbering.pipelines.axial_mr.model.export import export_openvino, stored_size
 from numbering.pipelines.axial_mr.model.gradcam import grad_cam
 from numbering.pipelines.axial_mr.model.network import SliceNetwork, build
-from numbering.pipelines.axial_mr.model.runtime import NETWORK, TOGETHER, Network, in_torch, open_network
+from numbering.pipelines.axial_mr.model.runtime import TOGETHER, Network, open_network
 from numbering.pipelines.axial_mr.model.temperature import fitted, log_probabilities
 from numbering.pipelines.axial_mr.model.xception import Xception
-from numbering.pipelines.axial_mr.sizes import SIZES, Size
+from numbering.pipelines.axial_mr.sizes import NETWORK, SIZES, Size
+from numbering.pipelines.network_files import save
 from numbering.weights import Entry, WeightsFile
 
 TINY = replace(SIZES["small"], name="tiny", backbone="xception", width=0.02, pixels=64)
@@ -215,7 +216,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
         torch.manual_seed(6)
         network = build(TINY)
         nn.init.normal_(network.head.weight, std=300)
-        weights = save_safetensors(network.state_dict(), folder / "tiny.safetensors", {"size": TINY.name})
+        weights = save({NETWORK: network.state_dict()}, folder / "tiny.safetensors", {"size": TINY.name})
         converted = export_openvino(weights, folder / "tiny")
     return Entry(
         name="axial-mr",
@@ -245,7 +246,8 @@ def opened(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> Network:
 
 def test_openvino_and_torch_see_the_same(entry: Entry, opened: Network) -> None:
     images = np.random.default_rng(1).random((TOGETHER + 1, TINY.pixels, TINY.pixels), np.float32)
-    by_torch, by_openvino = in_torch(entry, "cpu").slices(images), opened.slices(images)
+    by_torch = open_network(entry.model_copy(update={"openvino": None}), "cpu").slices(images)
+    by_openvino = opened.slices(images)
     assert opened.runtime.startswith("OpenVINO")
     assert by_openvino.maps.shape == (TOGETHER + 1, 6, 2, 2)
     assert np.allclose(by_torch.logits, by_openvino.logits, atol=5e-3)
@@ -274,6 +276,6 @@ def test_every_file_that_decides_is_named_with_its_sum(entry: Entry, opened: Net
 def test_an_unknown_size_is_told(entry: Entry, tmp_path: Path) -> None:
     with pytest.raises(TryAgainLater, match="architecture 'tiny', expected one of small"):
         open_network(entry, "cpu", 1)
-    other = save_safetensors({"a": torch.zeros(1)}, tmp_path / "other.safetensors", {"size": "huge"})
+    other = save({NETWORK: {"a": torch.zeros(1)}}, tmp_path / "other.safetensors", {"size": "huge"})
     with pytest.raises(ValueError, match="size 'huge' in its metadata"):
         stored_size(other)

@@ -10,11 +10,11 @@ import torch
 
 from numbering.anatomy import Disc
 from numbering.pipelines.axial_mr.card import CARD
-from numbering.pipelines.axial_mr.model.export import save_safetensors
 from numbering.pipelines.axial_mr.model.network import build
 from numbering.pipelines.axial_mr.operating_point import OperatingPoint
 from numbering.pipelines.axial_mr.pipeline import AxialMr, conclude
-from numbering.pipelines.axial_mr.sizes import SIZES
+from numbering.pipelines.axial_mr.sizes import NETWORK, SIZES
+from numbering.pipelines.network_files import save
 from numbering.record.basis import kind_of
 from numbering.record.model import BasisKind
 from numbering.result import Findings, Lstv, Status
@@ -37,7 +37,7 @@ def findings(series: TrueSeries) -> Findings:
 def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
     path = tmp_path_factory.mktemp("weights") / "fresh.safetensors"
     torch.manual_seed(0)
-    save_safetensors(build(SIZES["small"]).state_dict(), path, {"size": "small"})
+    save({NETWORK: build(SIZES["small"]).state_dict()}, path, {"size": "small"})
     return Entry(
         name=CARD.weights,
         version="0",

@@ -26,13 +26,14 @@ from numbering.phantom.shapes.discs import discs as disc_shapes
 from numbering.phantom.splits import ReservedPatient
 from numbering.phantom.truth.mr import describe
 from numbering.phantom.visits import record
+from numbering.pipelines import lightning_run
 from numbering.pipelines.axial_mr.canvas import lay
 from numbering.pipelines.axial_mr.classes import CLASSES, NONE, class_of
 from numbering.pipelines.axial_mr.learning import augment, labelled, simulate, task, training
 from numbering.pipelines.axial_mr.learning.dataset import Pictures
 from numbering.pipelines.axial_mr.learning.labelled import read_slices
-from numbering.pipelines.axial_mr.model.export import load_network, stored_size
-from numbering.pipelines.axial_mr.sizes import SIZES
+from numbering.pipelines.axial_mr.model.export import load_networks, stored_size
+from numbering.pipelines.axial_mr.sizes import NETWORK, SIZES
 
 SEED = 3
 TINY = replace(SIZES["small"], name="tiny", backbone="xception", width=0.02, pixels=48, batch=8, learning_rate=5e-3)
@@ -276,16 +277,16 @@ def test_augmented_pictures_stay_grey_and_follow_their_chances() -> None:
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    rates = [task.rate(one) for one in (0.0, task.WARM, 0.5, 1.0, 1.2)]
-    assert rates[0] == rates[-1] == task.LAST
-    assert rates[1] == pytest.approx(1)
-    assert rates[1] > rates[2] > rates[3]
+    rates = [lightning_run.cosine(step, 1000, None) for step in (0, 99, 500, 1000, 1200)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[1] == pytest.approx(1, abs=0.05)
+    assert rates[1] > rates[2] > rates[3] == rates[4] == lightning_run.FLOOR
 
 
 def test_a_network_learns_and_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, TINY.name, TINY)
     monkeypatch.setattr(labelled, "WATCHED_EVERY", 4)
-    monkeypatch.setattr(training, "AVERAGED", 0.8)
+    monkeypatch.setattr(lightning_run, "AVERAGED", 0.8)
     data, out = tmp_path / "data", tmp_path / "trained.safetensors"
     for seed in range(12):
         write_series(data, seed, [(number, 1.0) for number in range(NONE)] * 2 + [(1, 0.0)] * 2)
@@ -298,7 +299,7 @@ def test_a_network_learns_and_training_goes_on_where_it_was(tmp_path: Path, monk
     assert after[0] < first[0]
     assert after[-1] < first[-1]
     assert stored_size(out) == TINY
-    network = load_network(out)
+    network = load_networks(out)[NETWORK]
     watched = [one for one in read_slices(data) if one.watches]
     with torch.inference_mode():
         logits, _ = network(torch.stack([torch.from_numpy(one.picture(TINY))[None] for one in watched]))
@@ -312,7 +313,7 @@ def test_a_network_learns_and_training_goes_on_where_it_was(tmp_path: Path, monk
 def losses(out: Path) -> list[float]:
     """What was watched, epoch by epoch, of the last run."""
     header, *rows = (out.with_suffix("") / "metrics.csv").read_text().splitlines()
-    at = header.split(",").index(task.WATCHED)
+    at = header.split(",").index(lightning_run.WATCHED)
     return [float(row.split(",")[at]) for row in rows if row.split(",")[at]]
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from numbering.pipelines.ct.card import CARD
-from numbering.pipelines.ct.model.export import save_safetensors
+from numbering.pipelines.ct.model.export import save_networks
 from numbering.pipelines.ct.model.networks import build
 from numbering.pipelines.ct.pipeline import Ct
 from numbering.pipelines.ct.sizes import SIZES
@@ -36,7 +36,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entry]:
     torch.manual_seed(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SIZES, "tiny", TINY)
-        save_safetensors({name: network.state_dict() for name, network in build(TINY).items()}, TINY, path)
+        save_networks({name: network.state_dict() for name, network in build(TINY).items()}, TINY, path)
         yield Entry(
             name=CARD.weights,
             version="0",

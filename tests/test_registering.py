@@ -15,16 +15,17 @@ from numbering import weights
 from numbering.pipelines import axial_mr, ct
 from numbering.pipelines.axial_mr.install import candidate_entry as mr_candidate
 from numbering.pipelines.axial_mr.install import install as install_mr
-from numbering.pipelines.axial_mr.model.export import save_safetensors as save_mr
 from numbering.pipelines.axial_mr.model.network import build as build_mr
 from numbering.pipelines.axial_mr.pipeline import AxialMr
+from numbering.pipelines.axial_mr.sizes import NETWORK
 from numbering.pipelines.axial_mr.sizes import SIZES as MR_SIZES
 from numbering.pipelines.ct.install import candidate_entry as ct_candidate
 from numbering.pipelines.ct.install import install as install_ct
-from numbering.pipelines.ct.model.export import save_safetensors as save_ct
+from numbering.pipelines.ct.model.export import save_networks
 from numbering.pipelines.ct.model.networks import build as build_ct
 from numbering.pipelines.ct.pipeline import Ct
 from numbering.pipelines.ct.sizes import SIZES as CT_SIZES
+from numbering.pipelines.network_files import save
 from numbering.weights import Entry, registry, sha256_of
 from tests.test_ct_pipeline import TINY
 
@@ -45,13 +46,15 @@ def trained_ct(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.manual_seed(0)
     monkeypatch.setitem(CT_SIZES, "tiny", TINY)
     networks = {name: network.state_dict() for name, network in build_ct(TINY).items()}
-    return save_ct(networks, TINY, shelf / "trained" / "ct.safetensors")
+    return save_networks(networks, TINY, shelf / "trained" / "ct.safetensors")
 
 
 @pytest.fixture
 def trained_mr(shelf: Path) -> Path:
     torch.manual_seed(0)
-    return save_mr(build_mr(MR_SIZES["small"]).state_dict(), shelf / "trained" / "mr.safetensors", {"size": "small"})
+    return save(
+        {NETWORK: build_mr(MR_SIZES["small"]).state_dict()}, shelf / "trained" / "mr.safetensors", {"size": "small"}
+    )
 
 
 def validated(monkeypatch: pytest.MonkeyPatch, package: Any, cases: list[Any], point: Any) -> list[Any]:

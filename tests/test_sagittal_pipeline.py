@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from numbering.pipelines.network_files import save
 from numbering.pipelines.sagittal_xray.card import CARD
-from numbering.pipelines.sagittal_xray.model.export import save_safetensors
 from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.pipeline import SagittalXray
 from numbering.pipelines.sagittal_xray.sizes import SIZES
@@ -21,7 +21,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
     path = tmp_path_factory.mktemp("weights") / "fresh.safetensors"
     torch.manual_seed(0)
     states = {name: network.state_dict() for name, network in build(SIZES["small"]).items()}
-    save_safetensors(states, path, {"size": "small"})
+    save(states, path, {"size": "small"})
     return Entry(
         name=CARD.weights,
         version="0",

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+NETWORK = "slices"
+"""The network's name in weights and in the registry's entry."""
+
 Backbone = Literal["xception", "densenet169", "inception_resnet_v2", "efficientnet_lite0"]
 
 

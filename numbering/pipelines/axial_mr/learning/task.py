@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 
 import torch
@@ -14,26 +12,15 @@ from numbering.pipelines.axial_mr.classes import NONE
 from numbering.pipelines.axial_mr.learning.augment import augmented
 from numbering.pipelines.axial_mr.model.network import SliceNetwork, build
 from numbering.pipelines.axial_mr.sizes import Size
-from numbering.pipelines.cpu_torchvision import prepare_torchvision
-
-prepare_torchvision()  # lightning's metrics import torchvision
-from lightning.pytorch import LightningModule  # noqa: E402
-from lightning.pytorch.callbacks import Timer  # noqa: E402
-
-WATCHED = "watched"
-"""The loss on the patients that watch."""
-WARM = 0.03
-"""Share of the training in which the learning rate rises from nothing."""
-LAST = 0.02
-"""The learning rate at the end, as a share of the highest."""
+from numbering.pipelines.lightning_run import WATCHED, LightningModule, Session, cosine
 
 
 class Task(LightningModule):
-    """A network of a size and what it is trained for; ``hours`` fits its schedule into that time."""
+    """A network of a size and what it is trained for; its schedule fits into the session."""
 
-    def __init__(self, size: Size, hours: float | None = None, seed: int = 0) -> None:
+    def __init__(self, size: Size, session: Session | None = None, seed: int = 0) -> None:
         super().__init__()
-        self.size, self._hours, self._started = size, hours, time.monotonic()
+        self.size, self.session = size, session
         self.network: SliceNetwork = build(size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._chance = torch.Generator().manual_seed(seed)
 
@@ -56,29 +43,11 @@ class Task(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimiser = torch.optim.Adam(self.parameters(), lr=self.size.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(self.progress(step)))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._share)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def progress(self, step: int) -> float:
-        """Share of the training that is done, by steps or by time, whichever ends first."""
-        steps = self.trainer.estimated_stepping_batches
-        hours = (time.monotonic() - self._started) / 3600
-        return max(step / max(steps, 1), hours / self._hours if self._hours else 0.0)
-
-
-class Session(Timer):
-    """Ends this run after its time; what earlier runs took does not count."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing of it."""
-
-
-def rate(progress: float) -> float:
-    """The learning rate as a share of the highest: up at once, then down along a cosine."""
-    if progress < WARM:
-        return max(progress / WARM, LAST)
-    rest = min(1.0, (progress - WARM) / (1 - WARM))
-    return LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * rest))
+    def _share(self, step: int) -> float:
+        return cosine(step, float(self.trainer.estimated_stepping_batches), self.session)
 
 
 def _ready(images: Tensor) -> Tensor:

@@ -24,11 +24,11 @@ still costs."""
 CROSS_ENTROPY_WEIGHT = 20.0
 
 
-def false_positive_weight(step: int, steps: int) -> float:
-    """λ at a step: 0.05 at the start, about 1 at the end, sigmoidal between."""
-    if step <= 0:
+def false_positive_weight(spent: float) -> float:
+    """λ when this share of the training is over: 0.05 at the start, about 1 at the end, sigmoidal between."""
+    if spent <= 0:
         return LEAST_FALSE_POSITIVES
-    rise = 1 / (1 + math.exp(-STEEPNESS * (step / steps - 0.5)))
+    rise = 1 / (1 + math.exp(-STEEPNESS * (spent - 0.5)))
     return LEAST_FALSE_POSITIVES + (1 - LEAST_FALSE_POSITIVES) * rise
 
 

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from numbering.pipelines.cpu_torchvision import prepare_torchvision
 from numbering.pipelines.ct.learning.losses import direct_loss, false_positive_weight, instance_loss
 from numbering.pipelines.ct.learning.patches import Sample
 from numbering.pipelines.ct.model.networks import build
 from numbering.pipelines.ct.sizes import SIGNS, Size
+from numbering.pipelines.lightning_run import WATCHED, LightningModule, Session, cosine, spent
 
-prepare_torchvision()  # lightning's metrics import torchvision
-from lightning.pytorch import LightningModule  # noqa: E402
-from lightning.pytorch.callbacks import Timer  # noqa: E402
-
-WATCHED = "watched"
-"""Loss on the patients that watch, at the final weight of false positives."""
-WARM_STEPS = 200
-DECAY, LAST_RATE = 1e-4, 0.01
+DECAY = 1e-4
 
 
 class Task(LightningModule):
     """A network of a size and what it is trained for, over so many steps."""
 
-    def __init__(self, size: Size, name: str, steps: int) -> None:
+    def __init__(self, size: Size, name: str, steps: int, session: Session | None = None) -> None:
         super().__init__()
-        self.size, self.name, self.steps = size, name, steps
+        self.size, self.name, self.steps, self.session = size, name, steps, session
         self.network: nn.Module = build(size)[name].to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def training_step(self, batch: Sample, index: int) -> Tensor:
-        weight = false_positive_weight(self.global_step, self.steps)
+        weight = false_positive_weight(spent(self.global_step, self.steps, self.session))
         losses = self._losses(batch, self._outputs(batch), weight)
         for kind, value in losses.items():
             self.log(f"train/{kind}", value)
@@ -51,15 +43,11 @@ class Task(LightningModule):
     def configure_optimizers(self) -> Any:
         rate = self.size.learning_rate[self.name]
         optimiser = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=DECAY)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._share)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _rate(self, step: int) -> float:
-        """Share of the learning rate: up in `WARM_STEPS`, down to nearly nothing along a cosine."""
-        warm = min(WARM_STEPS, max(1, self.steps // 5))
-        if step < warm:
-            return (step + 1) / warm
-        return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * min(1.0, step / self.steps))) / 2
+    def _share(self, step: int) -> float:
+        return cosine(step, self.steps, self.session)
 
     def _outputs(self, batch: Sample) -> Any:
         return self.network(batch["image"].contiguous(memory_format=torch.channels_last_3d))
@@ -113,10 +101,3 @@ def _instance_figures(outputs: Any, batch: Sample) -> dict[str, tuple[Tensor, in
         judged = batch["judged"][:, column]
         found[f"right {name}"] = (right[judged, column].mean(), int(judged.sum()))
     return found
-
-
-class Session(Timer):
-    """Ends this run after its time; what earlier runs took does not count."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing of it."""

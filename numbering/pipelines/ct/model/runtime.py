@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from numbering.errors import ReasonCode, TryAgainLater
-from numbering.pipelines import openvino_ir
-from numbering.pipelines.ct.model.export import load_networks, stored_size
+from numbering.pipelines.ct.model.export import load_networks
 from numbering.pipelines.ct.model.preprocess import OUTSIDE_HU, Array, Direction, padded, patch_channels, scaled
 from numbering.pipelines.ct.sizes import CLASSES, SIGNS, SIZES, STRIDE, Size
-from numbering.pipelines.devices import gpu_present
+from numbering.pipelines.running import Run, size_of, started
 from numbering.weights import Entry
-
-Run = Callable[[Array], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -92,57 +89,9 @@ class LoadedNetworks:
 
 
 def open_networks(entry: Entry, device: str = "auto", threads: int = 0) -> Networks:
-    """torch on a GPU when there is one and ``device`` allows it, else OpenVINO on the CPU (torch without an IR).
-
-    torch needs monai (extra ``train``); OpenVINO does not. `TryAgainLater` when a file is missing or another.
-    """
-    if device == "cuda" or (device == "auto" and gpu_present()):
-        return _in_torch(entry, "cuda")
-    return _in_openvino(entry, threads) if entry.openvino else _in_torch(entry, "cpu")
-
-
-def _in_torch(entry: Entry, device: str) -> Networks:
-    """The safetensors file in plain torch."""
-    import torch
-
-    path = entry.path(entry.torch)
-    networks = {name: network.to(device) for name, network in load_networks(path).items()}
-
-    def runner(network: Any) -> Run:
-        def run(images: Array) -> tuple[Array, ...]:
-            with torch.inference_mode():
-                found = network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
-            outputs = found if isinstance(found, tuple) else (found,)
-            return tuple(one.float().cpu().numpy() for one in outputs)
-
-        return run
-
-    return LoadedNetworks(
-        size=stored_size(path),
-        runtime=f"torch {torch.__version__} {device} f32",
-        weights={entry.torch.file: entry.torch.sha256},
-        run={name: runner(network) for name, network in networks.items()},
-    )
-
-
-def _in_openvino(entry: Entry, threads: int, precision: str = "f32") -> Networks:
-    """The IRs on a CPU, in a stated precision."""
-    runtime = ""
-    runs: dict[str, Run] = {}
-    sums: dict[str, str] = {}
-    for name, files in (entry.openvino or {}).items():
-        model, runtime = openvino_ir.compiled(entry, name, threads, precision)
-        runs[name] = _compiled(model)
-        sums |= {file.file: file.sha256 for file in files}
-    return LoadedNetworks(size=entry_size(entry), runtime=runtime, weights=sums, run=runs)
-
-
-def _compiled(model: Any) -> Run:
-    def run(images: Array) -> tuple[Array, ...]:
-        outputs = model(np.ascontiguousarray(images, np.float32))
-        return tuple(np.array(outputs[index]) for index in range(len(model.outputs)))
-
-    return run
+    """The networks of an entry (see `running.started`). torch needs monai (extra ``train``); OpenVINO does not."""
+    running = started(entry, load_networks, device, threads)
+    return LoadedNetworks(size=entry_size(entry), runtime=running.runtime, weights=running.weights, run=running.runs)
 
 
 def _probability(logits: Array) -> Array:
@@ -151,11 +100,10 @@ def _probability(logits: Array) -> Array:
 
 def entry_size(entry: Entry) -> Size:
     """The size that the entry's architecture names, with its classes; `TryAgainLater` for one that we do not know."""
-    classes = "+".join(entry.classes)
-    if entry.architecture not in SIZES or classes not in CLASSES:
+    size, classes = size_of(entry, SIZES), "+".join(entry.classes)
+    if classes not in CLASSES:
         raise TryAgainLater(
             ReasonCode.MODEL_UNAVAILABLE,
-            f"{entry.name}: architecture {entry.architecture!r} with classes {classes!r}, expected one of "
-            f"{', '.join(SIZES)} with {' or '.join(CLASSES)}; install it again",
+            f"{entry.name}: classes {classes!r}, expected {' or '.join(CLASSES)}; install it again",
         )
-    return replace(SIZES[entry.architecture], classes=classes)
+    return replace(size, classes=classes)

@@ -6,21 +6,19 @@ the patients that watch, ``metrics.csv``. Weights are an exponential moving aver
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader
 
-from numbering.pipelines.lightning_run import best_of, session_of, trainer
+from numbering.pipelines.lightning_run import Fitting, best_state, session_of, shared_out
 from numbering.pipelines.lite0 import Lite0, read_imagenet
+from numbering.pipelines.network_files import save, states_for
 from numbering.pipelines.sagittal_xray.learning.crops import CROPS_PER_FILM, Crops, stacked
 from numbering.pipelines.sagittal_xray.learning.dataset import LabelledFilm, read_films
 from numbering.pipelines.sagittal_xray.learning.regions import Regions, ShapedBatches
 from numbering.pipelines.sagittal_xray.learning.task import Task
-from numbering.pipelines.sagittal_xray.model.export import save_safetensors, stored_networks
 from numbering.pipelines.sagittal_xray.model.networks import build
 from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 
@@ -66,23 +64,13 @@ def train(data: Path, out: Path, *, size: str = "small", resume: bool = False, s
 def fit(films: Sequence[LabelledFilm], work: Path, size: Size, name: str, *, resume: bool, start: Path | None,
         hours: float | None, epochs: int, device: str, without: frozenset[str]) -> None:  # fmt: skip
     """Train one network; its checkpoints lie in ``work``."""
+    training, watching = shared_out(films, "films")
     session = session_of(hours)
-    fitting, goes_on = trainer(work, epochs=epochs, session=session, device=device, seed=SEED, resume=resume)
+    fitting = Fitting(work, session=session, device=device, seed=SEED, resume=resume, max_epochs=epochs)
     task = Task(size, name, session)
-    if start and not goes_on:
+    if start and not fitting.goes_on:
         begin(task, start)
-    training = [film for film in films if not film.watches]
-    watching = [film for film in films if film.watches]
-    if not training or not watching:
-        raise ValueError(f"{len(training)} films to train and {len(watching)} to watch: expected some of each")
-    fitting.fit(
-        task,
-        training_batches(training, size, name, without),
-        watching_batches(watching, size, name),
-        ckpt_path=goes_on,
-        weights_only=True if goes_on else None,
-    )
-    fitting.save_checkpoint(work / "last.ckpt")
+    fitting.fit(task, training_batches(training, size, name, without), watching_batches(watching, size, name))
 
 
 def training_batches(films: Sequence[LabelledFilm], size: Size, name: str, without: frozenset[str]) -> DataLoader[Any]:
@@ -105,7 +93,7 @@ def watching_batches(films: Sequence[LabelledFilm], size: Size, name: str) -> Da
 def begin(task: Task, start: Path) -> None:
     """Take over weights: of this pipeline, or of ImageNet for a small network's backbone."""
     if start.suffix == ".safetensors":
-        task.network.load_state_dict(stored_networks(start)[task.name])
+        task.network.load_state_dict(states_for({task.name: task.network}, start)[task.name])
         return
     features = getattr(task.network, "features", None)
     if not isinstance(features, Lite0):
@@ -115,12 +103,7 @@ def begin(task: Task, start: Path) -> None:
 
 def to_safetensors(out: Path, size: Size) -> Path:
     """The best checkpoints of all networks in one file. ``ValueError`` names a network that was never trained."""
-    networks, steps = {}, []
-    for name in build(size):
-        best = best_of(out.with_suffix("") / name)
-        stored = torch.load(best, map_location="cpu", weights_only=True)
-        prefix = re.compile(r"^network\.")
-        networks[name] = {prefix.sub("", key): value for key, value in stored["state_dict"].items()}
-        steps.append(f"{name}:{stored['global_step']}")
-    metadata = {"size": size.name, "steps": ",".join(steps), "licence": "AGPL-3.0-or-later"}
-    return save_safetensors(networks, out, metadata)
+    best = {name: best_state(out.with_suffix("") / name) for name in build(size)}
+    steps = ",".join(f"{name}:{count}" for name, (_, count) in best.items())
+    metadata = {"size": size.name, "steps": steps, "licence": "AGPL-3.0-or-later"}
+    return save({name: state for name, (state, _) in best.items()}, out, metadata)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from numbering.errors import ReasonCode, TryAgainLater
-from numbering.pipelines import openvino_ir
-from numbering.pipelines.devices import gpu_present
+from numbering.pipelines.running import Array, Run, size_of, started
 from numbering.pipelines.sagittal_xray.levels import CORNERS, LEVELS24
 from numbering.pipelines.sagittal_xray.model.export import load_networks
 from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 from numbering.weights import Entry
-
-Array = NDArray[np.float32]
-Run = Callable[[Array], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -81,58 +75,14 @@ class LoadedNetworks:
 
 
 def open_networks(entry: Entry, device: str = "auto", threads: int = 0) -> Networks:
-    """torch on a GPU when there is one and ``device`` allows it, else OpenVINO on the CPU (torch without an IR)."""
-    if device == "cuda" or (device == "auto" and gpu_present()):
-        return _in_torch(entry, "cuda")
-    return _in_openvino(entry, threads) if entry.openvino else _in_torch(entry, "cpu")
-
-
-def _in_torch(entry: Entry, device: str) -> Networks:
-    """The safetensors file in plain torch."""
-    import torch
-
-    networks = {name: network.to(device) for name, network in load_networks(entry.path(entry.torch)).items()}
-
-    def runner(network: Any) -> Run:
-        def run(images: Array) -> tuple[Array, ...]:
-            with torch.inference_mode():
-                found = network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
-            outputs = found if isinstance(found, tuple) else (found,)
-            return tuple(one.float().cpu().numpy() for one in outputs)
-
-        return _once(run)
-
+    """The networks of an entry (see `running.started`)."""
+    running = started(entry, load_networks, device, threads)
     return LoadedNetworks(
-        size=_size(entry),
-        runtime=f"torch {torch.__version__} {device} f32",
-        weights={entry.torch.file: entry.torch.sha256},
-        run={name: runner(network) for name, network in networks.items()},
+        size=size_of(entry, SIZES),
+        runtime=running.runtime,
+        weights=running.weights,
+        run={name: _once(run) for name, run in running.runs.items()},
     )
-
-
-def _in_openvino(entry: Entry, threads: int, precision: str = "f32") -> Networks:
-    """The IRs on a CPU, in a stated precision."""
-    runtime = ""
-    runs: dict[str, Run] = {}
-    sums: dict[str, str] = {}
-    for name, files in (entry.openvino or {}).items():
-        model, runtime = openvino_ir.compiled(entry, name, threads, precision)
-        runs[name] = _once(_compiled(model))
-        sums |= {file.file: file.sha256 for file in files}
-    return LoadedNetworks(
-        size=_size(entry),
-        runtime=runtime,
-        weights=sums,
-        run=runs,
-    )
-
-
-def _compiled(model: Any) -> Run:
-    def run(images: Array) -> tuple[Array, ...]:
-        outputs = model(np.ascontiguousarray(images, np.float32))
-        return tuple(np.array(outputs[index]) for index in range(len(model.outputs)))
-
-    return run
 
 
 def _once(run: Run) -> Run:
@@ -145,13 +95,3 @@ def _once(run: Run) -> Run:
         return last[0][1]
 
     return remembered
-
-
-def _size(entry: Entry) -> Size:
-    """The size that the entry's architecture names."""
-    if entry.architecture not in SIZES:
-        raise TryAgainLater(
-            ReasonCode.MODEL_UNAVAILABLE,
-            f"{entry.name}: architecture {entry.architecture!r}, expected one of {', '.join(SIZES)}; install it again",
-        )
-    return SIZES[entry.architecture]
