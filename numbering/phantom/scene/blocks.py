@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BLOCK_MM = 8.0
 SLACK = 1.5
 """How far a signed distance may exceed the true one (see `Structure.signed_distance`)."""
-CHUNK_POINTS = {"cpu": 1 << 17, "cuda": 1 << 23}
+CHUNK_POINTS = {"cpu": 1 << 18, "cuda": 1 << 23}
 """Points evaluated at a time: what fits a processor's cache, or keeps a GPU busy."""
 KNOT_MM = 0.85
 """Surfaces are looked at so far apart, where they are smooth."""

@@ -17,7 +17,7 @@ from numbering.phantom.imaging.ct.geometry import SCAN_MARGIN, Geometry, heights
 from numbering.phantom.imaging.ct.kernel import frequencies, image, padded_size, spectrum, transfer
 from numbering.phantom.imaging.ct.near import near
 from numbering.phantom.imaging.ct.noise import Grain, Rays, rays
-from numbering.phantom.imaging.ct.painting import Painted, paint, thick
+from numbering.phantom.imaging.ct.painting import THIN_MM, Painted, thick
 from numbering.phantom.imaging.ct.protocol import Protocol
 from numbering.phantom.imaging.ct.table import table
 from numbering.phantom.imaging.ct.tissue import Look
@@ -76,7 +76,7 @@ def _scan(
     every = max(1, round(SCAN_EVERY_MM / protocol.increment_mm))
     grid = geometry.scan_grid(protocol.scan_field_mm, every)
     pitch = float(grid.spacing[1])
-    whole, bone = artefacts.paths(paint(scene, grid, look.flat(), device).hu, pitch)
+    whole, bone = artefacts.paths(thick(scene, grid, look.flat(), THIN_MM, device).hu, pitch)
     bands = artefacts.hardening(bone, pitch)
     whole, bands = (_stretched(values, count, every) for values in (whole, bands))
     return _Scan(whole, rays(whole, pitch, protocol.modulation), bands, pitch)

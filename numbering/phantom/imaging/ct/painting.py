@@ -21,7 +21,7 @@ SLAB_VOXELS = 12_000_000
 """Painted by a thread at a time, at most; bounds the memory."""
 SLABS = 4
 """A volume has a multiple of so many slabs, all of the same depth: as many threads are done at the same time."""
-MOST_LAYER_MM = 1.35
+THIN_MM = 1.35
 RELIEF_REACH_MM = 2.5
 """Surfaces are roughened by less than this."""
 
@@ -147,12 +147,12 @@ def _layer(grid: Grid, first: int, stride: int, shift: float, step: int) -> Arra
 
 def layers(thickness_mm: float, increment_mm: float) -> tuple[int, int]:
     """Layers from one slice to the next, and layers in a slice: an odd number, each at most about 1.3 mm."""
-    if thickness_mm <= MOST_LAYER_MM:
+    if thickness_mm <= THIN_MM:
         return 1, 1
     if increment_mm > 1.5 * thickness_mm:
-        count = _odd(float(np.ceil(thickness_mm / MOST_LAYER_MM)) + 0.5)
+        count = _odd(float(np.ceil(thickness_mm / THIN_MM)) + 0.5)
         return round(increment_mm * count / thickness_mm), count
-    least = int(np.ceil(increment_mm / MOST_LAYER_MM))
+    least = int(np.ceil(increment_mm / THIN_MM))
 
     def miss(stride: int) -> float:
         held = thickness_mm * stride / increment_mm
