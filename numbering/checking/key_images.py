@@ -97,7 +97,7 @@ class _Pen:
     """Draws in image coordinates: x right, y down, pixel centres at integers."""
 
     def __init__(self, picture: Image.Image, scale: float) -> None:
-        self._draw, self._scale = ImageDraw.Draw(picture), scale
+        self._draw, self._scale, self._width = ImageDraw.Draw(picture), scale, picture.width
         self._font = ImageFont.load_default(size=FONT)
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
@@ -116,7 +116,8 @@ class _Pen:
         right = max((corner[0] for corner in corners), default=x)
         presumed = "" if structure.basis.confirmed else " presumed"
         text = f"{structure.name}{presumed} {int(structure.probability * 100) / 100:.2f}"
-        self._text(text, (right + 10, y), colour, "lm")
+        room = self._width - self._font.getlength(text) - 6
+        self._text(text, (max(6.0, min(right + 10, room)), y), colour, "lm")
 
     def mark(self, place: Place, colour: Colour) -> None:
         """A cross in a circle that hides nothing of the place itself."""
