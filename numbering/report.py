@@ -45,7 +45,7 @@ class Software(Frozen):
 
 
 class Model(Frozen):
-    """Which model ran; ``weights_sha256`` is of the very file that was loaded."""
+    """Which model ran; ``weights_sha256`` is of the very file that was loaded, or of the list of several."""
 
     name: str
     version: str

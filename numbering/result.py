@@ -221,7 +221,7 @@ class Findings(Frozen):
 
 
 class ModelIdentity(Frozen):
-    """Which model ran. ``weights_sha256`` is of the very file that was loaded."""
+    """Which model ran. ``weights_sha256`` is of the very file that was loaded, or of the list of several."""
 
     name: str
     version: str

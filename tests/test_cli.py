@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from numbering.cli import app
+from numbering.pipelines import CARDS
 from numbering.settings import Settings
 from tests.labelled import make_aasce
 
@@ -54,9 +55,10 @@ def test_doctor_finds_this_machine_fine_and_a_bad_archive_not(monkeypatch: pytes
 
 
 def test_models_say_what_is_installed() -> None:
-    (model,) = json.loads(runner.invoke(app, ["models", "--json", "-"]).stdout).values()
-    assert model["architecture"] == "yolov5n"
-    assert "ap-xray" in runner.invoke(app, ["models"]).stdout
+    models = json.loads(runner.invoke(app, ["models", "--json", "-"]).stdout)
+    assert models["ap-xray"]["architecture"] == "yolov5n"
+    printed = runner.invoke(app, ["models"]).stdout
+    assert all(card.name in printed for card in CARDS)
 
 
 def test_sending_to_nobody_fails_and_says_so(tmp_path: Path) -> None:

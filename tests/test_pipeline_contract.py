@@ -12,6 +12,7 @@ import pytest
 from numbering.anatomy import Disc, Level
 from numbering.pipelines import CARDS, Card, Pipeline, card_named
 from numbering.pipelines.card import Images
+from numbering.pipelines.identity import digest
 from numbering.result import Findings, Status
 from numbering.route import VOLUMES
 from numbering.stack import Stack
@@ -89,10 +90,11 @@ def test_every_level_it_says_exists(card: Card, pipeline: Pipeline) -> None:
         Disc.parse(disc.level)
 
 
-def test_the_identity_names_the_file_that_runs_and_its_sha256(card: Card, pipeline: Pipeline) -> None:
+def test_the_identity_names_the_files_that_run_and_their_sha256(card: Card, pipeline: Pipeline) -> None:
     entry = registry()[card.weights]
     files = {file.file: file.sha256 for file in entry.files}
-    assert files[pipeline.identity.weights_file] == pipeline.identity.weights_sha256
+    ran = {name: files[name] for name in pipeline.identity.weights_file.split(", ")}
+    assert digest(ran) == pipeline.identity.weights_sha256
     assert pipeline.identity.trained_on
     assert pipeline.settings
 

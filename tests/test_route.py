@@ -218,7 +218,7 @@ def test_the_cervical_spine_alone_has_no_pipeline(facts: dict[str, object]) -> N
         ({"modality": "US"}, ReasonCode.UNSUPPORTED_MODALITY),
         ({"modality": ""}, ReasonCode.UNSUPPORTED_MODALITY),
         ({"modality": "CT", "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2"}, ReasonCode.NO_PIPELINE_INSTALLED),
-        ({"modality": "MR", "sop_class_uid": "1.2.840.10008.5.1.4.1.1.4"}, ReasonCode.NO_PIPELINE_INSTALLED),
+        ({"modality": "MR", "sop_class_uid": "1.2.840.10008.5.1.4.1.1.4"}, ReasonCode.NOT_A_VOLUME),
         ({"modality": "CT", "image_type": ("ORIGINAL", "PRIMARY", "LOCALIZER")}, ReasonCode.LOCALIZER),
         ({"modality": "SR", "has_pixels": False}, ReasonCode.NOT_AN_IMAGE),
         ({"modality": "PR", "has_pixels": False}, ReasonCode.NOT_AN_IMAGE),
@@ -272,7 +272,7 @@ def test_no_reason_repeats_free_text_or_a_value_that_is_no_code() -> None:
     for facts in (
         {"view_position": name},
         {"view_position": "AP", "body_part": f"CHEST {name}"},
-        {"patient_orientation": (name, "F"), "descriptions": (f"{name} LWS seitlich",)},
+        {"patient_orientation": (name, "F"), "descriptions": (f"{name} HWS seitlich",)},
         {"modality": name, "descriptions": (name,)},
         {"sop_class_uid": "1.2.840.10008.5.1.4.1.1.88." + name},
     ):

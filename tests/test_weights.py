@@ -7,6 +7,7 @@ import pytest
 from numbering import weights
 from numbering.errors import TryAgainLater
 from numbering.pipelines import CARDS
+from numbering.pipelines.identity import digest
 from numbering.weights import FOLDER, registry, sha256_of
 
 WEIGHT_LIMIT = 50 * 2**20
@@ -36,7 +37,8 @@ def test_every_model_says_what_it_was_trained_on_and_what_it_is_for(name: str) -
     assert entry.training_command.startswith("numbering train")
     assert "Not a medical device" in entry.intended_use
     assert entry.limitations
-    files = {file.sha256 for file in entry.files}
+    converted = {file.file: file.sha256 for files in (entry.openvino or {}).values() for file in files}
+    files = {file.sha256 for file in entry.files} | {digest(converted)}
     assert entry.figures["evaluations"], "figures come from numbering evaluate --save"
     for figures in entry.figures["evaluations"]:
         assert figures["weights_sha256"] in files

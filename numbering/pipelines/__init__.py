@@ -6,11 +6,12 @@ A new pipeline is a folder here, a card in `CARDS` and an entry in the weights r
 from __future__ import annotations
 
 from numbering.pipelines.ap_xray.card import CARD as AP_XRAY
+from numbering.pipelines.axial_mr.card import CARD as AXIAL_MR
 from numbering.pipelines.card import Card, Pipeline
 
 __all__ = ["CARDS", "Card", "Pipeline", "card_named"]
 
-CARDS = (AP_XRAY,)
+CARDS: tuple[Card, ...] = (AP_XRAY, AXIAL_MR)
 
 
 def card_named(name: str) -> Card:
