@@ -1,4 +1,4 @@
-"""The axial MR model that is installed, on patients that never trained: a part of what its card says, computed again."""
+"""The axial MR model that is installed, on patients that never trained: a part of its figures, computed again."""
 
 from __future__ import annotations
 
