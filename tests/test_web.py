@@ -21,6 +21,7 @@ from numbering.jobs.models import Delivery, Job, Notice, ObjectRow, now
 from numbering.jobs.redis import redis_url
 from numbering.jobs.store import reading, writing
 from numbering.neighbourhood import neighbourhood
+from numbering.pipelines import CARDS
 from numbering.result import Measurement
 from numbering.web import health
 from numbering.web.keys import Scope
@@ -150,9 +151,9 @@ def test_destinations_and_models_are_told(reader: httpx.Client, jobs: dict[str, 
     (destination,) = reader.get("/api/v1/destinations").json()["destinations"]
     assert (destination["destination"], destination["configured"]) == ("archive", True)
     assert sum(destination["deliveries"].values()) == 1
-    (model,) = reader.get("/api/v1/models").json()["models"]
-    assert model["pipeline"] == "ap-xray"
-    assert len(model["weights_sha256"]) == 64
+    models = reader.get("/api/v1/models").json()["models"]
+    assert [model["pipeline"] for model in models] == [card.name for card in CARDS]
+    assert {len(model["weights_sha256"]) for model in models} == {64}
 
 
 def test_the_description_that_is_served_is_the_one_in_the_docs(reader: httpx.Client) -> None:
