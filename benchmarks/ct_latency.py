@@ -39,11 +39,11 @@ def fresh(size_name: str, folder: Path) -> Entry:
     """Networks that have learnt nothing, as training would write them, with their IRs."""
     import torch
 
-    from numbering.pipelines.ct.judging.calibrate import as_numbers
     from numbering.pipelines.ct.model.export import export_openvino, save_networks
     from numbering.pipelines.ct.model.networks import build
     from numbering.pipelines.ct.operating_point import OperatingPoint
     from numbering.pipelines.ct.sizes import CLASSES, SIZES
+    from numbering.pipelines.registering import as_numbers
 
     torch.manual_seed(SEED)
     size = SIZES[size_name]

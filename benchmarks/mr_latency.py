@@ -37,12 +37,12 @@ def fresh(size_name: str, folder: Path) -> Entry:
     import torch
 
     from numbering.pipelines.axial_mr.classes import CLASSES
-    from numbering.pipelines.axial_mr.judging.calibrate import as_numbers
     from numbering.pipelines.axial_mr.model.export import export_openvino
     from numbering.pipelines.axial_mr.model.network import build
     from numbering.pipelines.axial_mr.operating_point import OperatingPoint
     from numbering.pipelines.axial_mr.sizes import NETWORK, SIZES
     from numbering.pipelines.network_files import save
+    from numbering.pipelines.registering import as_numbers
 
     torch.manual_seed(SEED)
     size = SIZES[size_name]
