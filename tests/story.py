@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from numbering.cli import app
 from numbering.jobs.delivering import deliver_due
+from numbering.jobs.record.corrections import By, Said, file_corrections
 from numbering.phantom.generate import generate
 from numbering.phantom.imaging.film import exposure
 from numbering.phantom.imaging.film.geometry import Beam
@@ -27,6 +28,7 @@ from numbering.phantom.imaging.film.position import FIELDS_OF_VIEW, FieldOfView,
 from numbering.phantom.pose import Skeleton
 from numbering.phantom.truth import read
 from numbering.phantom.truth.film import FilmVertebra, TrueImage
+from numbering.pipelines.ap_xray.card import CARD as AP_XRAY
 from numbering.pipelines.sagittal_xray.card import CARD as SAGITTAL_XRAY
 from numbering.record.model import Place
 from numbering.result import Alternative, Findings, NumberingBasis, Status, Vertebra
@@ -42,6 +44,7 @@ SEED, ANOMALY, FILM_PIXELS = 11, "L6", 512
 HIGHER_MM = 190.0
 """So much higher than usual reaches the whole-spine film: C2 is in view, as on slot-scanned films."""
 ELSE_PROBABILITY = 0.05
+READER = By(source="command", account="reader", person="Reader^Anna", organisation="Test hospital")
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,10 @@ def _lowest(image: TrueImage) -> Findings:
 def _presumed(image: TrueImage) -> Findings:
     """What a reader of this film alone would say, and what else it might be: the true names."""
     true = true_findings(image)
-    names = ["T12", "L1", "L2", "L3", "L4", "L5", "S1"]
-    assert [one.level for one in true.vertebrae] == ["L1", "L2", "L3", "L4", "L5", "L6", "S1"]
     assert image.justified is not None
+    assert image.justified.reading is not None
     assert image.justified.basis == "presumed-by-sacrum"
+    names = (*image.justified.reading.levels, "S1")
     named = tuple(one.model_copy(update={"level": name}) for one, name in zip(true.vertebrae, names, strict=True))
     return Findings(
         status=Status.NUMBERED,
@@ -171,14 +174,20 @@ class Told:
         settle(self.house)
         deliver_due(self.house.node, "pacs")
 
-    def checked(self, planned: str, *more: str, on: Film | None = None) -> tuple[int, dict[str, object]]:
+    def verified(self, name: str, *films: Film) -> None:
+        """A person says what the lowest lumbar-type vertebra is called on these films."""
+        said = [Said(place=film.middle(*film.lowest.corners), name=name) for film in films]
+        file_corrections(self.house.node.engine, said, READER)
+        self.settled()
+
+    def checked(self, planned: str, on: Film | None = None) -> tuple[int, dict[str, object]]:
         """Exit code and answer of the check at the disc above the sacrum; its report goes to the archive."""
         film = on or self.films.lateral
         assert film.truth.s1 is not None
         at = film.middle(*film.lowest.corners[2:], *film.truth.s1)
         mark = f"{at.sop_instance_uid}:{at.x:.1f},{at.y:.1f}"
         data = str(self.house.node.settings.data)
-        asked = ["check", "--data", data, "--planned", planned, "--at", mark, "--json", "-", "--sr", *more]
+        asked = ["check", "--data", data, "--planned", planned, "--at", mark, "--json", "-", "--sr"]
         result = CliRunner().invoke(app, asked)
         assert result.stdout.startswith("{"), result.output
         self.settled()
@@ -203,8 +212,6 @@ def told(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Told]:
     patch.setattr(Reader, "films", films.all)
     patch.setenv("NUMBERING_BROKER_URL", "redis://127.0.0.1:1/0")
     with running_archive(folder / "archive") as archive, running_house(folder, patch) as house:
-        from numbering.pipelines.ap_xray.card import CARD as AP_XRAY
-
         for card in (AP_XRAY, SAGITTAL_XRAY):
             patch.setitem(card.__dict__, "path", "tests.story:Reader")
         patch.setattr("numbering.route.CARDS", (AP_XRAY, SAGITTAL_XRAY))

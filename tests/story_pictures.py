@@ -2,8 +2,8 @@
 
     python -m tests.story_pictures --out FOLDER
 
-Plays `tests.story` with a node and an archive of its own and writes ``story.png``: the marked image of
-each check side by side, the words of the verdict above it.
+Plays `tests.story` with a node and an archive of its own and writes ``story.png``: the marked image of each check
+side by side, the words of the verdict above it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from PIL import Image
 from pydicom import dcmread
 
 from numbering.jobs.checks.store import checks_of
-from numbering.jobs.record.corrections import By, Said, file_corrections
 from tests.story import Told, told
 
 HEIGHT = 600
 GAP = 12
-READER = By(source="command", account="reader", person="Reader^Anna", organisation="Test hospital")
 
 
 def played(story: Told) -> None:
@@ -33,9 +31,7 @@ def played(story: Told) -> None:
     story.arrives(films.whole)
     story.checked("L5/S1")
     story.checked("L5/S1", on=films.whole)
-    said = Said(place=films.lateral.middle(*films.lateral.lowest.corners), name="L6")
-    file_corrections(story.house.node.engine, [said], READER)
-    story.settled()
+    story.verified("L6", films.lateral)
     story.checked("L6/S1")
 
 

@@ -8,13 +8,10 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import ComprehensiveSRStorage, KeyObjectSelectionDocumentStorage
 
-from numbering.jobs.record.corrections import By, Said, file_corrections
 from numbering.jobs.states import State
 from tests.records import jobs, names
 from tests.story import Told, told
 from tests.tools import complaints, dumped
-
-READER = By(source="command", account="reader", person="Reader^Anna", organisation="Test hospital")
 
 
 def test_six_lumbar_vertebrae_are_found_out_by_a_later_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,10 +52,7 @@ def a_whole_spine_film_counts_six(story: Told) -> None:
 
 
 def a_person_verifies_what_was_counted(story: Told) -> None:
-    films = (story.films.ap, story.films.lateral)
-    said = [Said(place=film.middle(*film.lowest.corners), name="L6") for film in films]
-    file_corrections(story.house.node.engine, said, READER)
-    story.settled()
+    story.verified("L6", story.films.ap, story.films.lateral)
     assert story.checked("L5/S1")[1]["verdict"] == "DISAGREES"
     code, answer = story.checked("L6/S1")
     assert (code, answer["verdict"]) == (0, "AGREES")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,6 +13,7 @@ COUNTER = "num_batches_tracked"
 """Counts of training batches serve nothing and are not kept."""
 
 State = Mapping[str, Any]
+Size = TypeVar("Size")
 
 
 def save(networks: Mapping[str, State], path: Path, metadata: Mapping[str, str]) -> Path:
@@ -36,6 +37,14 @@ def metadata_of(path: Path) -> dict[str, str]:
 
     with safe_open(path, "pt") as file:
         return dict(file.metadata() or {})
+
+
+def stored_size(path: Path, sizes: Mapping[str, Size]) -> Size:
+    """The one of these sizes that a file's metadata names; ``ValueError`` for files that are none of ours."""
+    name = metadata_of(path).get("size", "")
+    if name not in sizes:
+        raise ValueError(f"{path}: size {name!r} in its metadata; expected a file written by train")
+    return sizes[name]
 
 
 def states_for(networks: Mapping[str, nn.Module], path: Path) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +23,7 @@ SLAB_VOXELS = 12_000_000
 SLABS = 4
 """A volume has a multiple of so many slabs, all of the same depth: as many threads are done at the same time."""
 THIN_MM = 1.35
+"""A slice as thin as this is one layer."""
 RELIEF_REACH_MM = 2.5
 """Surfaces are roughened by less than this."""
 
@@ -102,8 +104,7 @@ def thick(
     """Slices as thick as said, each the mean of an odd number of thin layers; labels are those of its middle plane."""
     stride, count = layers(thickness_mm, float(grid.spacing[0]))
     apart = count < stride
-    voxels = int(np.prod(grid.shape)) * (count if apart else stride)
-    slab = -(-grid.shape[0] // (SLABS * -(-voxels // (SLABS * SLAB_VOXELS))))
+    slab = _depth(grid, count if apart else stride)
     way = _apart if apart else _shared
 
     def painted(first: int) -> Painted:
@@ -111,6 +112,12 @@ def thick(
         return way(structures, grid, look, (first, depth, stride, count), device)
 
     return _joined(side_by_side(painted, range(0, grid.shape[0], slab), device))
+
+
+def _depth(grid: Grid, layers_a_slice: int) -> int:
+    """Slices of a slab. It depends on the volume alone, so that any number of threads paints the same."""
+    rounds = math.ceil(math.prod(grid.shape) * layers_a_slice / (SLABS * SLAB_VOXELS))
+    return math.ceil(grid.shape[0] / (SLABS * rounds))
 
 
 def _shared(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numbering.pipelines import openvino_ir
+from numbering.pipelines import network_files, openvino_ir
 from numbering.pipelines.axial_mr.sizes import NETWORK, SIZES, Size
-from numbering.pipelines.network_files import filled, metadata_of
+from numbering.pipelines.network_files import filled
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 def stored_size(path: Path) -> Size:
     """The size of the network in a file; ``ValueError`` for files that are none of ours."""
-    name = metadata_of(path).get("size", "")
-    if name not in SIZES:
-        raise ValueError(f"{path}: size {name!r} in its metadata; expected a file written by train")
-    return SIZES[name]
+    return network_files.stored_size(path, SIZES)
 
 
 def load_networks(path: Path) -> dict[str, nn.Module]:

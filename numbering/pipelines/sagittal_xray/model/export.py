@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numbering.pipelines import openvino_ir
-from numbering.pipelines.network_files import filled, metadata_of
+from numbering.pipelines import network_files, openvino_ir
+from numbering.pipelines.network_files import filled
 from numbering.pipelines.sagittal_xray.sizes import SIZES, Size
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ TRACED = 256
 
 def stored_size(path: Path) -> Size:
     """The size of the networks in a file; ``ValueError`` for files that are none of ours."""
-    name = metadata_of(path).get("size", "")
-    if name not in SIZES:
-        raise ValueError(f"{path}: size {name!r} in its metadata; expected a file written by train")
-    return SIZES[name]
+    return network_files.stored_size(path, SIZES)
 
 
 def load_networks(path: Path) -> dict[str, nn.Module]:
